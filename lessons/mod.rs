@@ -1,0 +1,3 @@
+//! The lessons, one folder a concept.
+
+pub mod attention;
