@@ -1,8 +1,3 @@
-//! llmlab: LLM concepts as step-by-step references that trace their shapes.
-//!
-//! Imports run one way: `main → lessons → trace`. Only `main` prints.
+//! llmlab: the concepts behind large language models, built step by step and checked.
 
-pub mod trace;
-
-#[path = "../lessons/mod.rs"]
-pub mod lessons;
+pub mod text;

@@ -1,3 +1,0 @@
-//! The lessons, one folder a concept.
-
-pub mod attention;
