@@ -1,3 +1,25 @@
 //! llmlab: the concepts behind large language models, built step by step and checked.
+//!
+//! Imports run one way: `cli → lessons → {lesson, problem, trace, ops}` and `lessons → kernels`.
+//! Only `cli` talks to a terminal.
 
+pub mod lesson;
+pub mod ops;
+pub mod problem;
+pub mod solution;
+pub mod tensor;
 pub mod text;
+pub mod trace;
+
+#[path = "../kernels/mod.rs"]
+pub mod kernels;
+#[path = "../lessons/mod.rs"]
+pub mod lessons;
+
+/// What a learner's file and the REPL start with: `use llmlab::prelude::*;`
+pub mod prelude {
+    pub use crate::ops::{causal_mask, einsum, log_softmax, matmul, permute, softmax};
+    pub use crate::tensor::{Labels, Tensor};
+    pub use crate::trace::Trace;
+    pub use ndarray::{self, Array, Array1, Array2, Array3, Array4, ArrayD, Axis, IxDyn, array, s};
+}

@@ -1,0 +1,1 @@
+//! Production kernels: slices in, slices out. They know no lesson.

@@ -1,0 +1,81 @@
+//! One concept: its texts, its problem, its questions, and what the notes said about it.
+
+use crate::problem::Problem;
+use crate::text::{Lang, Text};
+
+/// One concept = one folder under `lessons/`.
+pub struct Lesson {
+    /// `class-weighted-ce`
+    pub id: &'static str,
+    pub aliases: &'static [&'static str],
+    pub title: Text,
+    /// One line.
+    pub summary: Text,
+    pub tracks: &'static [Track],
+    /// Lessons to do first.
+    pub needs: &'static [&'static str],
+    /// `lesson.md` and `lesson.zh.md`.
+    pub text: Text,
+    pub problem: &'static Problem,
+    /// `quiz.toml`
+    pub quiz: &'static str,
+    /// `trace.txt`: the golden trace of the defaults.
+    pub trace: &'static str,
+    /// `exercise.rs`: what `llmlab start` writes.
+    pub starter: &'static str,
+    /// `solution.rs`: a right answer as a learner would write it.
+    pub solution: &'static str,
+    /// From a nudge to nearly the answer.
+    pub hints: &'static [Text],
+    pub claims: &'static [Claim],
+}
+
+/// The notes' own table of uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Track {
+    /// Three-minute answers.
+    Phone,
+    /// Written by hand.
+    Whiteboard,
+    /// Long context, 4-bit in production.
+    Leader,
+    /// Few-shot, long tail.
+    Algorithms,
+}
+
+impl Track {
+    pub const ALL: [Track; 4] = [
+        Track::Phone,
+        Track::Whiteboard,
+        Track::Leader,
+        Track::Algorithms,
+    ];
+
+    pub fn id(self) -> &'static str {
+        match self {
+            Track::Phone => "phone",
+            Track::Whiteboard => "whiteboard",
+            Track::Leader => "leader",
+            Track::Algorithms => "algorithms",
+        }
+    }
+}
+
+/// A statement of the source notes, and what is true.
+pub struct Claim {
+    /// `C047`
+    pub id: &'static str,
+    pub verdict: Verdict,
+    /// The notes' words.
+    pub quote: &'static str,
+    pub right: Text,
+    /// Computes the difference and shows it.
+    pub demo: Option<fn(Lang) -> String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    Right,
+    Imprecise,
+    Wrong,
+}

@@ -1,0 +1,282 @@
+//! What a lesson asks: inputs, the reference, every wrong version it knows, and its laws.
+
+use crate::tensor::{Inputs, Labels, Outputs, Tensor};
+use crate::text::Text;
+use crate::trace::Trace;
+use rand::{Rng, RngExt, SeedableRng, rngs::StdRng};
+use std::collections::BTreeMap;
+
+/// One problem: everything that the judge, the tracer and the benches need to know.
+pub struct Problem {
+    /// The learner's function: `fn attention(q: &Tensor, …) -> Tensor`.
+    pub signature: &'static str,
+    /// The arguments, in order.
+    pub args: &'static [Arg],
+    /// The outputs, in order: name and axes.
+    pub outputs: &'static [(&'static str, &'static str)],
+    /// Sizes and options that a person may set: `--set n=8`.
+    pub settings: &'static [Setting],
+    /// Cases on which values are compared. The first has sizes which are all different.
+    pub kinds: &'static [Kind],
+    /// Seeded inputs of a case.
+    pub inputs: fn(&Case) -> Inputs,
+    /// The truth, step by step in f64. Shapes have been checked against `args`.
+    pub reference: fn(&Inputs, &mut Trace) -> Outputs,
+    /// The same computation with planted bugs and conventions switched on by id. With none it
+    /// equals the reference.
+    pub variant: fn(&Inputs, &Variant) -> Outputs,
+    pub bugs: &'static [Bug],
+    pub conventions: &'static [Convention],
+    /// How far a right f32 answer may be from the truth.
+    pub tolerance: fn(&Inputs) -> Tolerance,
+    pub laws: &'static [Law],
+    pub production: Production,
+}
+
+/// One argument of the exercise.
+#[derive(Clone, Copy, Debug)]
+pub struct Arg {
+    pub name: &'static str,
+    pub kind: ArgKind,
+}
+
+/// What an argument is. Axes are space separated names.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum ArgKind {
+    /// A float tensor with these axes.
+    Float(&'static str),
+    /// Integers with these axes.
+    Int(&'static str),
+    /// A number.
+    Number,
+    /// A float tensor that broadcasts to these axes, or nothing.
+    OptionalBroadcast(&'static str),
+}
+
+/// A size or an option of a problem.
+#[derive(Clone, Copy, Debug)]
+pub struct Setting {
+    pub name: &'static str,
+    pub about: Text,
+    pub default: usize,
+    pub min: usize,
+    pub max: usize,
+    /// Valid values are multiples of this (2 for RoPE's head_dim).
+    pub multiple_of: usize,
+    /// Whether this is the size of an axis (an option such as `causal` is not).
+    pub axis: bool,
+}
+
+impl Setting {
+    /// The size of an axis, from 1 up.
+    pub const fn axis(name: &'static str, default: usize, about: Text) -> Setting {
+        Setting {
+            name,
+            about,
+            default,
+            min: 1,
+            max: 4096,
+            multiple_of: 1,
+            axis: true,
+        }
+    }
+
+    /// An option with values from `min` to `max`.
+    pub const fn option(
+        name: &'static str,
+        default: usize,
+        min: usize,
+        max: usize,
+        about: Text,
+    ) -> Setting {
+        Setting {
+            name,
+            about,
+            default,
+            min,
+            max,
+            multiple_of: 1,
+            axis: false,
+        }
+    }
+
+    /// The same setting, for multiples of `step` only.
+    pub const fn multiple_of(self, step: usize) -> Setting {
+        Setting {
+            min: step,
+            multiple_of: step,
+            ..self
+        }
+    }
+}
+
+/// A kind of case: `ordinary`, `tiny`, `ragged`, `large-magnitude`, `masked-row` …
+#[derive(Clone, Copy, Debug)]
+pub struct Kind {
+    pub id: &'static str,
+    pub about: Text,
+    /// Settings that differ from their defaults.
+    pub settings: &'static [(&'static str, usize)],
+    /// Whether axis sizes are drawn by the seed (between `min` and `min + 8` steps).
+    pub ragged: bool,
+}
+
+/// One case: a kind, a seed and sizes. Everything random is drawn from the seed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Case {
+    pub kind: &'static str,
+    pub seed: u64,
+    pub settings: BTreeMap<&'static str, usize>,
+}
+
+impl Case {
+    /// The value of a setting.
+    pub fn size(&self, name: &str) -> usize {
+        *self
+            .settings
+            .get(name)
+            .unwrap_or_else(|| panic!("the problem has no setting `{name}`"))
+    }
+
+    /// A generator of its own for each input, so that shrinking one leaves the others alone.
+    pub fn rng(&self, name: &str) -> StdRng {
+        let mut hash = 0xcbf2_9ce4_8422_2325_u64 ^ self.seed;
+        for byte in name.bytes() {
+            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+        StdRng::seed_from_u64(hash)
+    }
+
+    /// Standard normal values with these axes (`"b h n d"`), times `scale`.
+    pub fn normal(&self, name: &str, axes: &str, scale: f32) -> Tensor {
+        let shape: Vec<usize> = axes
+            .split_whitespace()
+            .map(|axis| self.size(axis))
+            .collect();
+        let mut rng = self.rng(name);
+        Tensor::from_shape_simple_fn(shape, || scale * normal(&mut rng))
+    }
+
+    /// Integers in `range` with these axes.
+    pub fn integers(&self, name: &str, axes: &str, range: std::ops::Range<i64>) -> Labels {
+        let shape: Vec<usize> = axes
+            .split_whitespace()
+            .map(|axis| self.size(axis))
+            .collect();
+        let mut rng = self.rng(name);
+        Labels::from_shape_simple_fn(shape, || rng.random_range(range.clone()))
+    }
+}
+
+/// One standard normal draw (Box and Muller).
+fn normal(rng: &mut impl Rng) -> f32 {
+    let radius = (-2.0 * (1.0 - rng.random::<f64>()).ln()).sqrt();
+    (radius * (std::f64::consts::TAU * rng.random::<f64>()).cos()) as f32
+}
+
+/// The ids of the bugs and conventions that are switched on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Variant(pub Vec<&'static str>);
+
+impl Variant {
+    pub fn has(&self, id: &str) -> bool {
+        self.0.contains(&id)
+    }
+}
+
+/// A mistake that people really make.
+#[derive(Clone, Copy, Debug)]
+pub struct Bug {
+    pub id: &'static str,
+    /// Completes «your output equals attention …»: `without the 1/√d scale`.
+    pub sentence: Text,
+    /// How to mend it: one sentence.
+    pub repair: Text,
+}
+
+/// A choice on which libraries differ and both are right: accepted, and named.
+#[derive(Clone, Copy, Debug)]
+pub struct Convention {
+    pub id: &'static str,
+    /// One sentence: what this convention does.
+    pub sentence: Text,
+    /// Who uses it, and who the default: `half-split: Hugging Face, GPT-NeoX; interleaved: paper, GPT-J`.
+    pub who: Text,
+}
+
+/// How far a right answer may be from the truth: absolute, and where it comes from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tolerance {
+    pub value: f64,
+    /// With its numbers: `4·ε·(2·d·max|q|·max|k|/√d + m)·max|v|`.
+    pub formula: String,
+}
+
+/// Runs the learner's function on inputs of a law's choosing.
+pub type Run<'a> = &'a mut dyn FnMut(&Inputs) -> Outputs;
+
+/// An invariant of the concept.
+#[derive(Clone, Copy)]
+pub struct Law {
+    pub id: &'static str,
+    /// `permuting keys and values together changes nothing`.
+    pub sentence: Text,
+    /// Conventions under which it does not hold.
+    pub except: &'static [&'static str],
+    /// Kinds of case on which it is tried.
+    pub kinds: &'static [&'static str],
+    /// How far the law is from holding, and how far it may be.
+    pub check: fn(&Inputs, Run<'_>) -> Deviation,
+}
+
+/// A measured distance and its limit.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Deviation {
+    pub err: f64,
+    pub tol: f64,
+}
+
+impl Deviation {
+    /// Written so that NaN fails.
+    pub fn holds(self) -> bool {
+        self.err <= self.tol
+    }
+
+    /// The largest |a − b|; infinite where shapes differ, NaN where one side is NaN.
+    pub fn between(a: &Outputs, b: &Outputs, tol: f64) -> Deviation {
+        let same = a.len() == b.len() && a.iter().zip(b).all(|(x, y)| x.shape() == y.shape());
+        let err = if same {
+            let pairs = a.iter().flatten().zip(b.iter().flatten());
+            pairs.fold(0.0, |err: f64, (x, y)| {
+                let gap = (x - y).abs();
+                if err.is_nan() || gap.is_nan() {
+                    f64::NAN
+                } else {
+                    err.max(gap)
+                }
+            })
+        } else {
+            f64::INFINITY
+        };
+        Deviation { err, tol }
+    }
+}
+
+/// The production kernel, behind one entry.
+#[derive(Clone, Copy)]
+pub struct Production {
+    /// The kernel's name and the path that it takes on this machine: `attention, AVX2, 2 threads`.
+    pub name: fn() -> String,
+    pub run: fn(&Inputs) -> Outputs,
+    /// Settings of the large case.
+    pub scale: &'static [(&'static str, usize)],
+    /// FLOPs and bytes that the large case cannot do without.
+    pub work: fn(&Case) -> Work,
+}
+
+/// What a computation must do at the least.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Work {
+    pub flops: f64,
+    pub bytes: f64,
+}
