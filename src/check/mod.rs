@@ -1,0 +1,59 @@
+//! The judge: one path for every kind of candidate, from shape to scale.
+//!
+//! It stops at the first stage that fails, names the cause where it has measured one, and accepts
+//! every convention that the lesson knows.
+
+mod cases;
+mod compare;
+mod diagnose;
+mod divergence;
+mod entry;
+mod facts;
+#[cfg(unix)]
+mod isolate;
+mod judge;
+mod render;
+mod report;
+mod shape;
+mod shrink;
+
+pub use cases::{all, case, large};
+pub use compare::{matches, worst};
+pub use diagnose::{Diagnosis, diagnose};
+pub use entry::{judge_arrays, notebook, runner};
+pub use judge::{Options, check, judge};
+pub use render::{render, replay};
+pub use report::{
+    CaseId, Divergence, Failure, Fact, Place, Report, ShapeFact, Stage, Timing, Verdict,
+};
+
+/// Judges the function `attention` that is in scope: `check!(attention)`.
+///
+/// Prints the verdict. A second argument holds options as JSON: `check!(rope, r#"{"seed": 3}"#)`.
+#[macro_export]
+macro_rules! check {
+    ($lesson:ident) => {
+        $crate::check!($lesson, "")
+    };
+    ($lesson:ident, $options:expr) => {
+        $crate::check::notebook(
+            &$crate::lessons::$lesson::LESSON,
+            &$crate::lessons::$lesson::candidate($lesson),
+            $options,
+        )
+    };
+}
+
+/// The `main` of a program that judges one file: `runner!(attention, solution)` takes the function
+/// `solution::attention`, reads options as JSON from the first argument and prints the report.
+#[macro_export]
+macro_rules! runner {
+    ($lesson:ident, $module:ident) => {
+        fn main() {
+            $crate::check::runner(
+                &$crate::lessons::$lesson::LESSON,
+                &$crate::lessons::$lesson::candidate($module::$lesson),
+            )
+        }
+    };
+}

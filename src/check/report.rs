@@ -1,0 +1,216 @@
+//! What the judge found, as data: ids and figures. `render` turns it into words.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The outcome of one check.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Report {
+    pub lesson: String,
+    pub verdict: Verdict,
+    pub seed: u64,
+    /// Stages that ran, in order, with the number of cases each.
+    pub stages: Vec<Stage>,
+    /// The accepted convention that the answer follows, where it is not the default.
+    pub convention: Option<String>,
+    pub failure: Option<Failure>,
+    pub timing: Option<Timing>,
+    /// What the learner's function printed, cut at 4 kB.
+    #[serde(default)]
+    pub printed: String,
+    /// The wall-clock time of all stages but scale.
+    pub seconds: f64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    Passed,
+    WrongShape,
+    WrongValues,
+    BrokenLaw,
+    MutatedInputs,
+    Panicked,
+    TimedOut,
+    StackOverflow,
+    OutOfMemory,
+    Crashed,
+    Exited,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Stage {
+    /// `shape`, `values`, `laws` or `scale`.
+    pub id: String,
+    pub passed: usize,
+    pub total: usize,
+}
+
+/// Enough to run one case again.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct CaseId {
+    pub kind: String,
+    pub seed: u64,
+    pub settings: BTreeMap<String, usize>,
+    /// Settings that differ from those which the kind and the seed alone would give.
+    pub changed: BTreeMap<String, usize>,
+}
+
+/// Why a check failed.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Failure {
+    /// The smallest case found that still fails.
+    pub case: Option<CaseId>,
+    pub shape: Option<ShapeFact>,
+    pub place: Option<Place>,
+    /// How the tolerance came about, with its numbers.
+    pub tolerance: Option<String>,
+    /// Expected and got in full, where the case is small: per output.
+    pub values: Vec<(Vec<f64>, Vec<f64>)>,
+    /// Ids of the planted bugs whose outputs equal the learner's on every case.
+    pub bugs: Vec<String>,
+    /// On how many cases the planted bugs explain the answer (all), and how many fail.
+    pub explained: Option<(usize, usize)>,
+    /// What was measured where no planted bug fits.
+    pub facts: Vec<Fact>,
+    pub divergence: Option<Divergence>,
+    /// The law that does not hold, with how far it is off and how far it may be.
+    pub law: Option<(String, f64, f64)>,
+    /// A panic's words, a signal's name, an exit code.
+    pub message: Option<String>,
+    /// The input that was changed.
+    pub input: Option<String>,
+}
+
+/// One wrong element.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Place {
+    pub output: usize,
+    pub index: Vec<usize>,
+    #[serde(with = "float")]
+    pub got: f64,
+    #[serde(with = "float")]
+    pub want: f64,
+    #[serde(with = "float")]
+    pub err: f64,
+    pub tol: f64,
+    /// How many elements are wrong, of how many.
+    pub wrong: usize,
+    pub total: usize,
+}
+
+/// What is wrong with a shape.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ShapeFact {
+    /// The output's name.
+    pub output: String,
+    pub axes: Vec<String>,
+    pub want: Vec<usize>,
+    pub got: Vec<usize>,
+    pub cause: ShapeCause,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ShapeCause {
+    /// So many outputs came, so many are asked.
+    Count { got: usize, want: usize },
+    Swapped(String, String),
+    /// The axes came in this order.
+    Order(Vec<String>),
+    /// An axis of the answer that should not be there: its name (or `1`) and place.
+    Extra(String, usize),
+    Missing(String),
+    /// An axis has another axis' size.
+    Size {
+        axis: String,
+        got: usize,
+        looks_like: Option<String>,
+    },
+    Other,
+}
+
+/// Something that was measured on a wrong answer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fact {
+    AllZero { output: String },
+    AllNan { output: String },
+    /// NaN or infinite elements: how many, of how many, the first place.
+    NotFinite { output: String, count: usize, total: usize, first: Vec<usize> },
+    /// Everything has one value.
+    Constant { output: String, value: f64 },
+    /// answer = factor × truth.
+    Factor { output: String, factor: f64 },
+    /// answer = truth + offset.
+    Offset { output: String, offset: f64 },
+    /// The answer is the truth with two axes of the same size exchanged.
+    Transposed { output: String, first: String, second: String },
+    /// The answer is the truth read backwards along an axis.
+    Reversed { output: String, axis: String },
+    /// The answer is the truth shifted along an axis.
+    Shifted { output: String, axis: String, by: i64 },
+    /// Along an axis, positions before `from` are right and all others hold errors.
+    RightUpTo { output: String, axis: String, from: usize },
+    /// Only these positions of an axis hold errors.
+    WrongAt { output: String, axis: String, at: Vec<usize>, size: usize },
+    /// Every position of an axis repeats the truth of its first.
+    RepeatsFirst { output: String, axis: String },
+    /// This output is right.
+    Right { output: String },
+}
+
+/// Where a traced run leaves the reference.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Divergence {
+    /// The last step of the reference that is in the learner's run.
+    pub last_equal: Option<String>,
+    /// The first one that is not.
+    pub step: String,
+    pub formula: String,
+    /// The learner's step of the same name, if there is one.
+    pub same_name: bool,
+}
+
+/// Times of the large case, in seconds.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Timing {
+    pub settings: BTreeMap<String, usize>,
+    pub kernel: String,
+    pub production: f64,
+    /// Absent where the learner's answer was not timed (arrays), or took too long.
+    pub learner: Option<f64>,
+    pub reference: f64,
+    pub flops: f64,
+    pub bytes: f64,
+    /// The place where the learner's answer leaves the kernel's, if it does.
+    pub wrong: Option<Place>,
+    /// Why the learner's function gave no time.
+    pub trouble: Option<String>,
+}
+
+/// JSON has no NaN and no infinity: they travel as words.
+mod float {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub fn serialize<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+        if value.is_finite() {
+            serializer.serialize_f64(*value)
+        } else {
+            serializer.serialize_str(&value.to_string())
+        }
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Either {
+            Number(f64),
+            Word(String),
+        }
+        match Either::deserialize(deserializer)? {
+            Either::Number(value) => Ok(value),
+            Either::Word(word) => word.parse().map_err(serde::de::Error::custom),
+        }
+    }
+}
