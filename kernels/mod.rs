@@ -1,1 +1,3 @@
 //! Production kernels: slices in, slices out. They know no lesson.
+
+pub mod cpu;

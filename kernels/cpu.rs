@@ -1,0 +1,138 @@
+//! Which instructions a kernel uses, chosen at run time, and how work is split over threads.
+
+use std::ops::Range;
+use std::sync::OnceLock;
+
+/// An instruction set that kernels are compiled for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Tier {
+    Scalar,
+    Avx2,
+    Avx512,
+}
+
+impl Tier {
+    pub fn name(self) -> &'static str {
+        match self {
+            Tier::Scalar => "scalar",
+            Tier::Avx2 => "AVX2+FMA",
+            Tier::Avx512 => "AVX-512",
+        }
+    }
+
+    /// The best tier of this machine, or a lower one that `LLMLAB_CPU` (`scalar`, `avx2`,
+    /// `avx512`) asks for.
+    pub fn current() -> Tier {
+        static TIER: OnceLock<Tier> = OnceLock::new();
+        *TIER.get_or_init(|| {
+            let asked = match std::env::var("LLMLAB_CPU").as_deref() {
+                Ok("scalar") => Tier::Scalar,
+                Ok("avx2") => Tier::Avx2,
+                _ => Tier::Avx512,
+            };
+            asked.min(detected())
+        })
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+fn detected() -> Tier {
+    if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vl") {
+        Tier::Avx512
+    } else if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+        Tier::Avx2
+    } else {
+        Tier::Scalar
+    }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn detected() -> Tier {
+    Tier::Scalar
+}
+
+/// Compiles one function for every tier and calls the best that the machine has:
+/// `tiered!(fn scale(x: &mut [f32], by: f32) { … })`. Helpers that it calls are `#[inline(always)]`,
+/// so that they are compiled with its instructions.
+#[macro_export]
+macro_rules! tiered {
+    ($(#[$doc:meta])* $vis:vis fn $name:ident($($arg:ident: $type:ty),* $(,)?) $(-> $out:ty)? $body:block) => {
+        $(#[$doc])*
+        $vis fn $name($($arg: $type),*) $(-> $out)? {
+            #[inline(always)]
+            fn portable($($arg: $type),*) $(-> $out)? $body
+
+            #[cfg(target_arch = "x86_64")]
+            {
+                use $crate::kernels::cpu::Tier;
+                #[target_feature(enable = "avx2,fma")]
+                fn avx2($($arg: $type),*) $(-> $out)? { portable($($arg),*) }
+                #[target_feature(enable = "avx512f,avx512vl,avx2,fma")]
+                fn avx512($($arg: $type),*) $(-> $out)? { portable($($arg),*) }
+                match Tier::current() {
+                    // SAFETY: the tier was detected on this machine.
+                    Tier::Avx512 => return unsafe { avx512($($arg),*) },
+                    // SAFETY: as above.
+                    Tier::Avx2 => return unsafe { avx2($($arg),*) },
+                    Tier::Scalar => {}
+                }
+            }
+            portable($($arg),*)
+        }
+    };
+}
+
+/// The threads that kernels use: all of the machine's, or `LLMLAB_THREADS`.
+pub fn threads() -> usize {
+    static THREADS: OnceLock<usize> = OnceLock::new();
+    *THREADS.get_or_init(|| {
+        std::env::var("LLMLAB_THREADS")
+            .ok()
+            .and_then(|count| count.parse().ok())
+            .filter(|count| *count > 0)
+            .unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from))
+    })
+}
+
+/// Cuts `out` into items of `len` elements and works on runs of them, one run per thread:
+/// `work(items, their elements)`.
+///
+/// Threads are scoped, not pooled: the judge forks, and a pool does not survive a fork.
+pub fn split<T: Send>(out: &mut [T], len: usize, work: impl Fn(Range<usize>, &mut [T]) + Sync) {
+    let items = out.len().checked_div(len).unwrap_or(0);
+    let each = items.div_ceil(threads()).max(1);
+    if items <= each {
+        return work(0..items, out);
+    }
+    std::thread::scope(|scope| {
+        for (i, part) in out.chunks_mut(each * len).enumerate() {
+            let work = &work;
+            let first = i * each;
+            let count = part.len() / len;
+            scope.spawn(move || work(first..first + count, part));
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    tiered! {
+        fn add(x: &mut [f32], y: f32) {
+            for x in x { *x += y }
+        }
+    }
+
+    #[test]
+    fn every_item_is_worked_on_once() {
+        for items in [0, 1, 2, 7, 64] {
+            let mut out = vec![0.0; items * 3];
+            split(&mut out, 3, |range, part| {
+                assert_eq!(range.len() * 3, part.len());
+                add(part, 1.0);
+            });
+            assert!(out.iter().all(|x| *x == 1.0), "{items} items");
+        }
+    }
+}
