@@ -62,12 +62,12 @@ pub const LAWS: &[Law] = &[
     },
 ];
 
-/// max|x|, and √2·(2·m + 4)·ε for the largest position m that the law uses: the relative error of
+/// max|x|, and √2·(m + 4)·ε for the largest position m that the law uses: the relative error of
 /// a right f32 answer.
 fn scales(inputs: &Inputs, shift: i64) -> (f64, f64) {
     let x = max_abs(inputs.float("q")).max(max_abs(inputs.float("k")));
     let m = inputs.int("positions").iter().fold(0, |m, &p| m.max(p));
-    (x, 2f64.sqrt() * (2.0 * (m + shift) as f64 + 4.0) * EPS)
+    (x, 2f64.sqrt() * ((m + shift) as f64 + 4.0) * EPS)
 }
 
 fn norm_preserved(inputs: &Inputs, run: Run<'_>) -> Deviation {

@@ -186,16 +186,19 @@ fn positions(case: &Case) -> Labels {
 }
 
 /// y₀ = x₀·cos φ − x₁·sin φ loses √2·max|x|·δφ to an angle that is off by δφ, and a few ε to its
-/// own rounding. An f32 angle m·θᵢ has three roundings and the one of the exponent −2i/d, which
-/// ln(base) multiplies; since θᵢ falls as fast as that grows, 2·m·ε covers them for every pair.
+/// own rounding. An f32 angle m·θᵢ is rounded when θᵢ is stored, when it is multiplied, and in the
+/// exponent, where ln(base)·2i/d = ln(1/θᵢ) multiplies the rounding: δφ ≤ m·ε·θᵢ·(1 + ½·ln(1/θᵢ)),
+/// which is at most m·ε since θᵢ falls faster than its logarithm grows.
 fn tolerance(inputs: &Inputs) -> Tolerance {
     let x = max_abs(inputs.float("q")).max(max_abs(inputs.float("k")));
     let positions = inputs.int("positions").iter();
     let m = positions.fold(0.0, |m: f64, p| m.max(p.unsigned_abs() as f64));
     let eps = f64::from(f32::EPSILON);
     Tolerance {
-        value: 2f64.sqrt() * x * (2.0 * m + 4.0) * eps,
-        formula: format!("√2·max|x|·(2·m + 4)·ε = √2·{x:.3}·(2·{m} + 4)·{eps:.3e}"),
+        value: 2f64.sqrt() * x * (m + 4.0) * eps,
+        formula: format!(
+            "√2·max|x|·(m + 4)·ε = √2·{x:.3}·({m} + 4)·{eps:.3e}, m the largest position"
+        ),
     }
 }
 
