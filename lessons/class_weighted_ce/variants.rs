@@ -36,7 +36,9 @@ pub fn variant(inputs: &Inputs, v: &Variant) -> Outputs {
         } else {
             class
         };
-        let weight = if v.has("zero-count-nan") {
+        let weight = if v.has("weight-inside-log") {
+            1.0
+        } else if v.has("zero-count-nan") {
             // A product with a one-hot row, where 0·∞ is NaN.
             (0..c).map(|k| f64::from(k == by) * weights[k]).sum()
         } else {
