@@ -2,4 +2,8 @@
 
 pub mod attention;
 pub mod cpu;
+<<<<<<< HEAD
 pub mod rope;
+=======
+pub mod cross_entropy;
+>>>>>>> wce
