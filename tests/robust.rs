@@ -132,7 +132,11 @@ fn zeros_nan_and_infinities_never_pass() {
             out.fill(fill);
             out
         };
-        assert_eq!(verdict::<_, Plain>(filled).verdict, Verdict::WrongValues, "{fill}");
+        assert_eq!(
+            verdict::<_, Plain>(filled).verdict,
+            Verdict::WrongValues,
+            "{fill}"
+        );
     }
 }
 
@@ -144,7 +148,10 @@ fn an_extra_axis_is_named_with_its_place() {
     let report = verdict(attention);
     assert_eq!(report.verdict, Verdict::WrongShape);
     let shape = report.failure.unwrap().shape.unwrap();
-    assert_eq!(shape.cause, llmlab::check::ShapeCause::Extra("1".to_string(), 2));
+    assert_eq!(
+        shape.cause,
+        llmlab::check::ShapeCause::Extra("1".to_string(), 2)
+    );
 }
 
 #[test]
