@@ -2,3 +2,5 @@
 
 pub mod attention;
 pub mod cpu;
+pub mod cross_entropy;
+pub mod rope;
