@@ -1,0 +1,18 @@
+//! The program: one verb table, one session, and the only place that talks to a terminal.
+
+mod session;
+mod verbs;
+
+pub use session::{Asked, Session};
+pub use verbs::{Arg, Shape, VERBS, Values, Verb};
+
+use std::process::ExitCode;
+
+/// Runs the program on the process' arguments.
+pub fn main() -> ExitCode {
+    let mut session = Session::new();
+    match verbs::parse(std::env::args_os()) {
+        Ok((verb, matches)) => session.finish(|session| (verb.run)(session, &Values(&matches))),
+        Err(error) => error.exit(),
+    }
+}
