@@ -61,7 +61,7 @@ fn valid(problem: &Problem, name: &str, value: usize) -> Result<&'static Setting
         1 => String::new(),
         step => format!(", in multiples of {step}"),
     };
-    if value < setting.min || value > setting.max || value % setting.multiple_of != 0 {
+    if value < setting.min || value > setting.max || !value.is_multiple_of(setting.multiple_of) {
         return Err(format!(
             "{name}={value} cannot be: {name} goes from {} to {}{step}",
             setting.min, setting.max
