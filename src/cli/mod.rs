@@ -2,9 +2,11 @@
 
 mod session;
 mod verbs;
+mod wrap;
 
 pub use session::{Asked, Session};
 pub use verbs::{Arg, Shape, VERBS, Values, Verb};
+pub use wrap::{columns, wrap};
 
 use std::process::ExitCode;
 
