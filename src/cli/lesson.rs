@@ -49,7 +49,7 @@ fn text(session: &Session, lesson: &Lesson) -> String {
         let needs = lesson.needs.join(", ");
         about.insert(0, format!("{}: {needs}", lang.pick("needs", "先修")));
     }
-    let header = markdown::flow(&about.join(" · "), width, "", 0);
+    let header = markdown::flow(&about.join(" · "), width, "");
     let body = markdown::render(lesson.text.get(lang), width);
     let mut out = format!(
         "{}\n\n{body}\n{}\n",

@@ -1,6 +1,7 @@
 //! `llmlab` and `llmlab list`: the map of lessons.
 
 use super::verbs::{Arg, FORMAT, Shape, Values, Verb};
+use super::wrap::columns;
 use super::{Session, markdown};
 use crate::lesson::{Lesson, Track};
 use crate::lessons::LESSONS;
@@ -126,7 +127,7 @@ fn row(lesson: &Lesson, passed: &[String], lang: Lang, width: usize) -> String {
     let done = passed.iter().any(|id| id == lesson.id);
     let mark = if done { "✓" } else { "·" };
     let about = format!("{} — {}", lesson.title.get(lang), lesson.summary.get(lang));
-    let room = width.saturating_sub(markdown::columns(&id) + 6);
+    let room = width.saturating_sub(columns(&id) + 6);
     let (mark, id) = match done {
         true => (mark.green(), id.green()),
         false => (mark.dimmed(), id.cyan()),
@@ -136,12 +137,12 @@ fn row(lesson: &Lesson, passed: &[String], lang: Lang, width: usize) -> String {
 
 /// `text`, cut with `…` where it is wider than `room`.
 pub fn shortened(text: &str, room: usize) -> String {
-    if markdown::columns(text) <= room {
+    if columns(text) <= room {
         return text.to_string();
     }
     let mut out = String::new();
     for c in text.chars() {
-        if markdown::columns(&out) + markdown::columns(c.encode_utf8(&mut [0; 4])) + 1 > room {
+        if columns(&out) + columns(c.encode_utf8(&mut [0; 4])) + 1 > room {
             break;
         }
         out.push(c);

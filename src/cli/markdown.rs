@@ -1,8 +1,8 @@
 //! Markdown in the terminal: the plain subset that lessons are written in (headings, paragraphs,
 //! lists, quotes, tables, fenced code, **bold**, *emphasis*, `code`, links).
 
+use super::wrap::{columns, wrap};
 use colored::Colorize;
-use unicode_width::UnicodeWidthChar;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Style {
@@ -29,13 +29,13 @@ pub fn render(markdown: &str, width: usize) -> String {
                 if line.trim() == fence {
                     break;
                 }
-                let code = line.chars().map(|c| (c, Style::Code)).collect();
-                out.extend(cut(&code, width, "    "));
+                let cut = cut(line, width.saturating_sub(4));
+                out.extend(cut.iter().map(|line| format!("    {}", line.cyan())));
             }
         } else if let Some((level, title)) = heading(text) {
             let mark = if level == 1 { "" } else { "▌ " };
             let title = inline(title, Style::Heading);
-            out.extend(wrap(&title, width, mark, &" ".repeat(columns(mark))));
+            out.extend(lines_of(&title, width, mark));
         } else if text.starts_with('|') {
             let mut rows = vec![cells(text)];
             while let Some(row) = lines.next_if(|line| line.trim_start().starts_with('|')) {
@@ -44,32 +44,27 @@ pub fn render(markdown: &str, width: usize) -> String {
             out.extend(table(rows, width));
         } else if let Some((mark, rest)) = item(text) {
             let first = format!("{indent}  {mark} ");
-            let hang = " ".repeat(columns(&first));
             let text = paragraph(rest, &mut lines);
-            out.extend(wrap(&inline(&text, Style::Plain), width, &first, &hang));
+            out.extend(lines_of(&inline(&text, Style::Plain), width, &first));
         } else if let Some(quote) = text.strip_prefix('>') {
             let quote = inline(quote.trim(), Style::Italic);
-            out.extend(wrap(&quote, width, "  │ ", "  │ "));
+            out.extend(lines_of(&quote, width, "  │ "));
         } else if text.len() >= 3 && text.chars().all(|c| c == '-') {
             out.push("─".repeat(width.min(60)));
         } else if text.is_empty() {
             out.push(String::new());
         } else {
             let text = paragraph(text, &mut lines);
-            out.extend(wrap(&inline(&text, Style::Plain), width, &indent, &indent));
+            out.extend(lines_of(&inline(&text, Style::Plain), width, &indent));
         }
     }
     out.join("\n") + "\n"
 }
 
-/// Wraps one paragraph with inline Markdown; every line but the first starts with `hang` spaces.
-pub fn flow(text: &str, width: usize, first: &str, hang: usize) -> String {
-    wrap(&inline(text, Style::Plain), width, first, &" ".repeat(hang)).join("\n")
-}
-
-/// The columns that `text` takes on a terminal.
-pub fn columns(text: &str) -> usize {
-    text.chars().map(|c| c.width().unwrap_or(0)).sum()
+/// Wraps one paragraph with inline Markdown; lines after the first are indented as far as
+/// `first` is wide.
+pub fn flow(text: &str, width: usize, first: &str) -> String {
+    lines_of(&inline(text, Style::Plain), width, first).join("\n")
 }
 
 /// `text`, filled up with spaces to `width` columns.
@@ -173,88 +168,43 @@ fn link(text: &str) -> Option<(&str, &str, &str)> {
 }
 
 fn is_wide(c: char) -> bool {
-    c.width() == Some(2)
+    columns(c.encode_utf8(&mut [0; 4])) == 2
 }
 
-/// Whether a line may not begin with this character.
-fn closes(c: char) -> bool {
-    ",。、;:?!)》」』】〉”’…—·,.;:?!)]}%".contains(c)
-}
-
-/// Whether a line may not end with this character.
-fn opens(c: char) -> bool {
-    "(《「『【〈“‘".contains(c)
-}
-
-/// Whether a line may break between two neighbours: at CJK characters, but not before closing or
-/// after opening punctuation.
-fn may_break(before: char, after: char) -> bool {
-    (is_wide(before) || is_wide(after)) && !closes(after) && !opens(before)
-}
-
-fn width_of(text: &[(char, Style)]) -> usize {
-    text.iter().map(|(c, _)| c.width().unwrap_or(0)).sum()
-}
-
-/// Lines of at most `width` columns. A word that is longer than a line is cut.
-fn wrap(text: &Styled, width: usize, first: &str, hang: &str) -> Vec<String> {
+/// Lines of at most `width` columns, each with its colours complete: pagers forget them at a
+/// line's end.
+fn lines_of(text: &Styled, width: usize, first: &str) -> Vec<String> {
+    let wrapped = wrap(&format!("{first}{}", paint(text)), width, columns(first));
+    let mut open = String::new();
     let mut lines = Vec::new();
-    let mut line = Styled::new();
-    let mut room = width.saturating_sub(columns(first)).max(8);
-    let mut at = 0;
-    while at < text.len() {
-        // A piece is what may not be broken: spaces before it, and a word.
-        let spaces = text[at..].iter().take_while(|(c, _)| *c == ' ').count();
-        let start = at + spaces;
-        let mut end = start;
-        while end < text.len() && text[end].0 != ' ' {
-            end += 1;
-            if end < text.len() && may_break(text[end - 1].0, text[end].0) {
-                break;
+    for line in wrapped.lines() {
+        let line = format!("{open}{line}");
+        open.clear();
+        for code in line.split('\u{1b}').skip(1) {
+            let code = code.split_inclusive('m').next().unwrap_or_default();
+            match code {
+                "[0m" => open.clear(),
+                code => open += &format!("\u{1b}{code}"),
             }
         }
-        if width_of(&line) + width_of(&text[at..end]) <= room {
-            line.extend(&text[at..end]);
-        } else {
-            if !line.is_empty() {
-                lines.push(std::mem::take(&mut line));
-                room = width.saturating_sub(columns(hang)).max(8);
-            }
-            for &piece in &text[start..end] {
-                if width_of(&line) + piece.0.width().unwrap_or(0) > room {
-                    lines.push(std::mem::take(&mut line));
-                }
-                line.push(piece);
-            }
-        }
-        at = end;
+        let reset = if open.is_empty() { "" } else { "\u{1b}[0m" };
+        lines.push(format!("{line}{reset}"));
     }
-    lines.push(line);
-    let prefix = |i: usize| if i == 0 { first } else { hang };
-    let lines = lines.iter().enumerate();
     lines
-        .map(|(i, line)| format!("{}{}", prefix(i), paint(line)))
-        .collect()
 }
 
-/// Lines of code: cut at the width, spaces kept.
-fn cut(text: &Styled, width: usize, indent: &str) -> Vec<String> {
-    let room = width.saturating_sub(indent.len()).max(8);
-    let mut lines = vec![Styled::new()];
-    let mut used = 0;
-    for &piece in text {
-        let wide = piece.0.width().unwrap_or(0);
-        if used + wide > room {
-            lines.push(Styled::new());
-            used = 0;
+/// A line of code: cut at the width, spaces kept.
+fn cut(line: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for c in line.replace('\t', "    ").chars() {
+        let last = lines.last_mut().expect("never empty");
+        let c = c.to_string();
+        match columns(last) + columns(&c) > width.max(8) {
+            true => lines.push(c),
+            false => last.push_str(&c),
         }
-        used += wide;
-        lines.last_mut().expect("never empty").push(piece);
     }
     lines
-        .iter()
-        .map(|line| format!("{indent}{}", paint(line)))
-        .collect()
 }
 
 fn paint(line: &[(char, Style)]) -> String {
@@ -310,7 +260,7 @@ fn table(mut rows: Vec<Vec<Styled>>, width: usize) -> Vec<String> {
     let widest = |i: usize| {
         rows.iter()
             .filter_map(|row| row.get(i))
-            .map(|cell| width_of(cell))
+            .map(|cell| columns(&paint(cell)))
             .max()
     };
     let mut widths: Vec<usize> = (0..count).map(|i| widest(i).unwrap_or(0).max(1)).collect();
@@ -327,14 +277,13 @@ fn table(mut rows: Vec<Vec<Styled>>, width: usize) -> Vec<String> {
         let wrapped: Vec<Vec<String>> = widths
             .iter()
             .enumerate()
-            .map(|(i, width)| wrap(row.get(i).unwrap_or(&empty), *width, "", ""))
+            .map(|(i, width)| lines_of(row.get(i).unwrap_or(&empty), *width, ""))
             .collect();
         let height = wrapped.iter().map(Vec::len).max().unwrap_or(0);
         for line in 0..height {
             let cells = wrapped.iter().zip(&widths).map(|(cell, width)| {
                 let cell = cell.get(line).map_or("", String::as_str);
-                let used = columns(&plain(cell));
-                format!("{cell}{}", " ".repeat(width.saturating_sub(used)))
+                pad(cell, *width)
             });
             let cells: Vec<String> = cells.collect();
             out.push(format!("  {}", cells.join("  ")).trim_end().to_string());
@@ -347,24 +296,24 @@ fn table(mut rows: Vec<Vec<Styled>>, width: usize) -> Vec<String> {
     out
 }
 
-/// `text` without colour codes.
-pub fn plain(text: &str) -> String {
-    let mut out = String::new();
-    let mut inside = false;
-    for c in text.chars() {
-        match c {
-            '\u{1b}' => inside = true,
-            'm' if inside => inside = false,
-            c if !inside => out.push(c),
-            _ => {}
-        }
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// `text` without colour codes.
+    fn plain(text: &str) -> String {
+        let mut out = String::new();
+        let mut inside = false;
+        for c in text.chars() {
+            match c {
+                '\u{1b}' => inside = true,
+                'm' if inside => inside = false,
+                c if !inside => out.push(c),
+                _ => {}
+            }
+        }
+        out
+    }
 
     fn lines(markdown: &str, width: usize) -> Vec<String> {
         plain(&render(markdown, width))

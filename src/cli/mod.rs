@@ -6,9 +6,11 @@ mod list;
 pub mod markdown;
 mod session;
 pub mod verbs;
+mod wrap;
 
 pub use session::{Asked, Session};
 pub use verbs::{Arg, Shape, VERBS, Values, Verb};
+pub use wrap::{columns, wrap};
 
 use std::ffi::OsString;
 use std::process::ExitCode;
