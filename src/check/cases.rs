@@ -136,7 +136,7 @@ fn valid(problem: &Problem, name: &str, value: usize) -> Result<&'static Setting
             known: problem.settings.iter().map(shown).collect(),
         });
     };
-    if value < setting.min || value > setting.max || value % setting.multiple_of != 0 {
+    if value < setting.min || value > setting.max || !value.is_multiple_of(setting.multiple_of) {
         return Err(CaseError::Value {
             setting: setting.name,
             got: value,
