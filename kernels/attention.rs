@@ -1,7 +1,7 @@
 //! Attention with a streaming softmax: exact, with memory linear in the number of keys.
 //!
-//! The n×m scores are never stored. Keys come in tiles of 16; each row keeps its largest score so far, the
-//! sum of its weights and its weighted sum of values, and rescales them when the maximum grows
+//! The n×m scores are never stored. Keys come in tiles; each query keeps its largest score so far,
+//! the sum of its weights and its weighted sum of values, and rescales them when the maximum grows
 //! (Milakov and Gimelshein 2018, arXiv 1805.02867; Dao et al. 2022, arXiv 2205.14135).
 
 use super::cpu::split;
@@ -56,10 +56,8 @@ impl fmt::Display for Misfit {
 
 impl std::error::Error for Misfit {}
 
-const LANES: usize = 16;
-/// Rows that share the loads of a tile of keys.
-const ROWS: usize = 4;
-type Lanes = [f32; LANES];
+/// Keys in a tile: with d = 64 its keys and its values take 32 KiB each.
+const TILE: usize = 128;
 
 /// `softmax(q·kᵀ/√d + mask)·v`, row-major: `q [b h n d]`, `k [b h m d]`, `v [b h m dv]` give
 /// `[b h n dv]`. A row whose scores are all −∞ gives zeros.
@@ -128,133 +126,94 @@ pub fn attention(
 }
 
 tiered! {
-    /// Some rows of one head; the mask starts at the first of them.
+    /// Some queries of one head; the mask starts at the first of them, and `out` holds zeros.
     fn one_head(q: &[f32], k: &[f32], v: &[f32], mask: Option<Mask<'_>>, shape: Shape, out: &mut [f32]) {
         let Shape { m, d, dv, .. } = shape;
         let scale = 1.0 / (d as f32).sqrt();
-        let (keys, values) = (pack_keys(k, m, d), pack_values(v, m, dv));
-        let chunks = dv.div_ceil(LANES);
-        let mut acc = vec![[0.0; LANES]; ROWS * chunks];
-        let mut block = vec![[0.0; ROWS]; d];
-        for (i, out) in out.chunks_mut(ROWS * dv).enumerate() {
-            let rows = out.len() / dv;
-            for r in 0..rows {
-                for t in 0..d {
-                    block[t][r] = scale * q[(i * ROWS + r) * d + t];
-                }
-            }
-            acc.fill([0.0; LANES]);
-            let (mut max, mut sum) = ([f32::NEG_INFINITY; ROWS], [0.0; ROWS]);
-            for tile in 0..m.div_ceil(LANES) {
-                let mut s = scores(&block, &keys[tile * d..(tile + 1) * d]);
-                for r in 0..rows {
-                    add_mask(&mut s[r], mask, i * ROWS + r, tile * LANES, m);
-                    let keep = weigh(&mut s[r], &mut max[r], &mut sum[r]);
-                    if keep != 1.0 {
-                        acc[r * chunks..(r + 1) * chunks].iter_mut().flatten().for_each(|x| *x *= keep);
+        let q: Vec<f32> = q.iter().map(|x| x * scale).collect();
+        let mut keys = vec![0.0; d * TILE];
+        let mut tile = [0.0; TILE];
+        // Per query: the largest score so far, and the sum of exp(score − largest).
+        let mut state = vec![(f32::NEG_INFINITY, 0.0); q.len() / d];
+        for first in (0..m).step_by(TILE) {
+            let s = &mut tile[..TILE.min(m - first)];
+            let part = first..first + s.len();
+            transpose(&k[part.start * d..part.end * d], d, &mut keys);
+            let values = &v[part.start * dv..part.end * dv];
+            let rows = q.chunks_exact(d).zip(out.chunks_exact_mut(dv)).zip(&mut state);
+            for (i, ((q, out), (max, sum))) in rows.enumerate() {
+                s.fill(0.0);
+                add_rows(s, q, &keys, TILE);
+                if let Some(Mask { values, strides }) = mask {
+                    for (j, s) in part.clone().zip(s.iter_mut()) {
+                        *s += values[i * strides[2] + j * strides[3]];
                     }
                 }
-                let values = &values[tile * LANES * chunks..];
-                for r in 0..rows {
-                    accumulate(&mut acc[r * chunks..(r + 1) * chunks], &s[r], values);
+                let new = reduce(s, f32::NEG_INFINITY, f32::max).max(*max);
+                if new == f32::NEG_INFINITY && s.iter().all(|s| *s == f32::NEG_INFINITY) {
+                    // exp(−∞ − (−∞)) would be NaN: a tile without a key adds nothing.
+                    continue;
                 }
-            }
-            for (r, row) in out.chunks_mut(dv).enumerate() {
-                let scale = if sum[r] == 0.0 { 0.0 } else { 1.0 / sum[r] };
-                for (x, acc) in row.iter_mut().zip(acc[r * chunks..].iter().flatten()) {
-                    *x = acc * scale;
+                if new > *max {
+                    let keep = (*max - new).exp();
+                    *sum *= keep;
+                    out.iter_mut().for_each(|x| *x *= keep);
+                    *max = new;
                 }
+                s.iter_mut().for_each(|s| *s = exp(*s - new));
+                *sum += reduce(s, 0.0, |a, b| a + b);
+                add_rows(out, s, values, dv);
             }
+        }
+        for (out, (_, sum)) in out.chunks_exact_mut(dv).zip(state) {
+            let scale = if sum == 0.0 { 0.0 } else { 1.0 / sum };
+            out.iter_mut().for_each(|x| *x *= scale);
         }
     }
 }
 
-/// Keys as tiles `[tile][d]` of 16 keys side by side, so that scores need no sum across lanes.
+/// Keys `[.. d]` as columns of `[d TILE]`, so that scores need no sum across lanes.
 #[inline(always)]
-fn pack_keys(k: &[f32], m: usize, d: usize) -> Vec<Lanes> {
-    let mut packed = vec![[0.0; LANES]; m.div_ceil(LANES) * d];
+fn transpose(k: &[f32], d: usize, keys: &mut [f32]) {
     for (j, key) in k.chunks_exact(d).enumerate() {
-        for (t, &x) in key.iter().enumerate() {
-            packed[j / LANES * d + t][j % LANES] = x;
+        for (t, x) in key.iter().enumerate() {
+            keys[t * TILE + j] = *x;
         }
     }
-    packed
 }
 
-/// Values with rows padded to whole lanes, and as many rows as the tiles have.
+/// acc += Σ weights[t]·rows[t]; a row starts every `stride` elements. Four rows at a time, so that
+/// `acc` is loaded and stored once for four.
 #[inline(always)]
-fn pack_values(v: &[f32], m: usize, dv: usize) -> Vec<Lanes> {
-    let chunks = dv.div_ceil(LANES);
-    let mut packed = vec![[0.0; LANES]; m.div_ceil(LANES) * LANES * chunks];
-    for (j, value) in v.chunks_exact(dv).enumerate() {
-        for (t, &x) in value.iter().enumerate() {
-            packed[j * chunks + t / LANES][t % LANES] = x;
+fn add_rows(acc: &mut [f32], weights: &[f32], rows: &[f32], stride: usize) {
+    let len = acc.len();
+    let row = |t: usize| &rows[t * stride..][..len];
+    let (fours, rest) = weights.as_chunks::<4>();
+    for (i, w) in fours.iter().enumerate() {
+        let [a, b, c, d] = [0, 1, 2, 3].map(|t| row(4 * i + t));
+        for l in 0..len {
+            acc[l] += (w[0] * a[l] + w[1] * b[l]) + (w[2] * c[l] + w[3] * d[l]);
         }
     }
-    packed
-}
-
-#[inline(always)]
-fn scores(q: &[[f32; ROWS]], keys: &[Lanes]) -> [Lanes; ROWS] {
-    let mut s = [[0.0; LANES]; ROWS];
-    for (q, key) in q.iter().zip(keys) {
-        for r in 0..ROWS {
-            for l in 0..LANES {
-                s[r][l] += q[r] * key[l];
-            }
+    for (t, w) in rest.iter().enumerate() {
+        let last = row(4 * fours.len() + t);
+        for l in 0..len {
+            acc[l] += w * last[l];
         }
     }
-    s
 }
 
-/// Adds the mask to one row of a tile that starts at key `first`; lanes without a key get −∞.
+/// All elements as one, in 16 independent lanes as long as that goes.
 #[inline(always)]
-fn add_mask(s: &mut Lanes, mask: Option<Mask<'_>>, row: usize, first: usize, m: usize) {
-    let keys = LANES.min(m - first);
-    if let Some(Mask { values, strides }) = mask {
-        for (l, s) in s[..keys].iter_mut().enumerate() {
-            *s += values[row * strides[2] + (first + l) * strides[3]];
+fn reduce(x: &[f32], start: f32, join: impl Fn(f32, f32) -> f32) -> f32 {
+    let mut lanes = [start; 16];
+    let (chunks, rest) = x.as_chunks::<16>();
+    for chunk in chunks {
+        for (lane, x) in lanes.iter_mut().zip(chunk) {
+            *lane = join(*lane, *x);
         }
     }
-    s[keys..].fill(f32::NEG_INFINITY);
-}
-
-/// Turns scores into weights relative to the largest score so far, and gives the factor by which
-/// everything gathered before must be multiplied.
-#[inline(always)]
-fn weigh(s: &mut Lanes, max: &mut f32, sum: &mut f32) -> f32 {
-    let new = s.iter().fold(*max, |max, &s| if s > max { s } else { max });
-    if new == f32::NEG_INFINITY && s.iter().all(|s| *s == f32::NEG_INFINITY) {
-        // exp(−∞ − (−∞)) would be NaN: a tile without a key adds nothing.
-        *s = [0.0; LANES];
-        return 1.0;
-    }
-    let keep = if new > *max { (*max - new).exp() } else { 1.0 };
-    let mut total = 0.0;
-    for s in s.iter_mut() {
-        *s = exp(*s - new);
-    }
-    for s in s.iter() {
-        total += s;
-    }
-    *sum = *sum * keep + total;
-    *max = new;
-    keep
-}
-
-#[inline(always)]
-fn accumulate(acc: &mut [Lanes], weights: &Lanes, values: &[Lanes]) {
-    let chunks = acc.len();
-    for (c, acc) in acc.iter_mut().enumerate() {
-        let mut a = *acc;
-        for (j, w) in weights.iter().enumerate() {
-            let value = &values[j * chunks + c];
-            for l in 0..LANES {
-                a[l] += w * value[l];
-            }
-        }
-        *acc = a;
-    }
+    lanes.iter().chain(rest).fold(start, |a, b| join(a, *b))
 }
 
 /// eˣ for x ≤ 0 within 2 ulp, written so that it vectorises (Cephes' polynomial). NaN stays NaN.
