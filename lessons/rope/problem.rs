@@ -129,7 +129,7 @@ const KINDS: &[Kind] = &[
             "every sequence starts at its own place",
             "每条序列的起点不同(左填充)",
         ),
-        settings: &[("b", 4), ("n", 9), ("offset", 7), ("padded", 1)],
+        settings: &[("b", 4), ("h", 2), ("n", 6), ("offset", 7), ("padded", 1)],
         ragged: false,
     },
     Kind {
@@ -150,7 +150,7 @@ const KINDS: &[Kind] = &[
             "positions from 32763 on, where an f32 angle is off by 0.004",
             "位置从 32763 开始,f32 的角度误差可达 0.004",
         ),
-        settings: &[("offset", 32_763), ("d", 64), ("b", 1)],
+        settings: &[("offset", 32_763), ("d", 32), ("h", 2), ("b", 1)],
         ragged: false,
     },
 ];
