@@ -8,7 +8,11 @@ pub mod cli;
 pub mod lesson;
 pub mod ops;
 pub mod problem;
+#[cfg(feature = "terminal")]
+pub mod quiz;
 pub mod solution;
+#[cfg(feature = "terminal")]
+pub mod store;
 pub mod tensor;
 pub mod text;
 pub mod trace;

@@ -1,6 +1,8 @@
 //! The program: one verb table, one session, and the only place that talks to a terminal.
 
+mod quiz;
 mod session;
+mod transfer;
 mod verbs;
 mod wrap;
 
