@@ -551,7 +551,7 @@ fn a_mistake_in_a_file_gets_a_sentence_with_the_repair() {
     );
     refused(
         ("2 * n * m / 2^20", "n / (m - 512)"),
-        &["is inf with n=1024, m=512"],
+        &["is inf with m=512, n=1024"],
     );
     refused(
         ("n * n + n\"", "n / 3\""),

@@ -5,7 +5,7 @@ const DEPTH: usize = 64;
 
 /// The value of an expression; `value` knows the names in it.
 ///
-/// Operators are `+ - * / % ^`, functions `sqrt ln log2 log10 exp floor ceil round abs min max`,
+/// Operators are `+ - * / % ^`, functions `sqrt ln log2 log10 sin cos tan exp floor ceil round abs min max`,
 /// constants `pi` and `e` (where no value has that name).
 ///
 /// # Errors
@@ -155,6 +155,9 @@ impl<'a> Reader<'a> {
             ("ln" | "log", None) => Ok(first.ln()),
             ("log2", None) => Ok(first.log2()),
             ("log10", None) => Ok(first.log10()),
+            ("sin", None) => Ok(first.sin()),
+            ("cos", None) => Ok(first.cos()),
+            ("tan", None) => Ok(first.tan()),
             ("exp", None) => Ok(first.exp()),
             ("floor", None) => Ok(first.floor()),
             ("ceil", None) => Ok(first.ceil()),
@@ -163,7 +166,7 @@ impl<'a> Reader<'a> {
             ("min", Some(second)) => Ok(first.min(second)),
             ("max", Some(second)) => Ok(first.max(second)),
             _ => Err(format!(
-                "`{name}` with these arguments is not known; the functions are sqrt, ln, log2, log10, exp, floor, ceil, round, abs (of one number), min and max (of two)"
+                "`{name}` with these arguments is not known; the functions are sqrt, ln, log2, log10, sin, cos, tan, exp, floor, ceil, round, abs (of one number), min and max (of two)"
             )),
         }
     }

@@ -143,6 +143,10 @@ fn normalise(typed: &str) -> String {
 /// `(a), c)`, `1 3`, `13`. None where anything else is in it.
 fn places(text: &str, count: usize) -> Option<Vec<usize>> {
     let text = text.to_lowercase();
+    // `-1` is no option, though `c-a-b-d` is an order.
+    if text.starts_with(['-', '+']) {
+        return None;
+    }
     let mut places = Vec::new();
     for word in text
         .split(|c: char| !c.is_alphanumeric())
@@ -470,20 +474,18 @@ fn read_number(text: &str, unit: Option<&str>, lang: Lang) -> Result<f64, String
             );
         }
     };
-    let (value, typed_unit) = match evaluate(&plain) {
-        Some(value) => (value, ""),
-        None => {
-            let (amount, typed_unit) = split_unit(&plain);
-            match evaluate(amount) {
-                Some(value) => (value, typed_unit),
-                None => {
-                    return sorry(
-                        format!("“{what}” is not a number."),
-                        format!("“{what}”不是一个数。"),
-                    );
-                }
-            }
-        }
+    let as_asked = unit.and_then(|unit| {
+        let lower = plain.to_lowercase();
+        evaluate(lower.strip_suffix(normalise(unit).to_lowercase().trim())?)
+    });
+    let (amount, typed_unit) = split_unit(&plain);
+    let read = evaluate(&plain).or(as_asked).map(|value| (value, ""));
+    let read = read.or_else(|| Some((evaluate(amount)?, typed_unit)));
+    let Some((value, typed_unit)) = read else {
+        return sorry(
+            format!("“{what}” is not a number."),
+            format!("“{what}”不是一个数。"),
+        );
     };
     if !value.is_finite() {
         return sorry(

@@ -283,9 +283,17 @@ fn numeric(fields: &mut Fields) -> Result<Kind, String> {
         }
     };
     let unit = match fields.0.contains_key("unit") {
-        true => Some(fields.word("unit", "MiB, for instance")?),
+        true => Some(fields.word("unit", "MiB, for instance")?.trim().to_string()),
         false => None,
     };
+    if let Some(unit) = unit
+        .as_ref()
+        .filter(|unit| unit.contains(|c: char| c.is_numeric() || "+-*^()".contains(c)))
+    {
+        return Err(format!(
+            "the unit `{unit}` reads like a calculation; write it without digits and signs, such as MiB or FLOP/s"
+        ));
+    }
     let tolerance = match fields.0.remove("tolerance") {
         None => 0.01,
         Some(value) => match finite(&value) {
