@@ -3,9 +3,11 @@
 //! Imports run one way: `cli → lessons → {lesson, problem, trace, ops}` and `lessons → kernels`.
 //! Only `cli` talks to a terminal.
 
+pub mod check;
 #[cfg(feature = "terminal")]
 pub mod cli;
 pub mod lesson;
+pub mod near;
 pub mod ops;
 pub mod problem;
 #[cfg(feature = "terminal")]

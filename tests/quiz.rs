@@ -973,3 +973,220 @@ fn a_broken_place_gives_a_sentence() {
         assert!(trouble.en.contains("progress is not kept"), "{trouble}");
     }
 }
+
+/// The program, with its progress in `data`.
+fn llmlab(data: &std::path::Path, words: &[&str]) -> std::process::Command {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_llmlab"));
+    command
+        .args(words)
+        .env("LLMLAB_DATA", data)
+        .env("LLMLAB_LANG", "en")
+        .env("NO_COLOR", "1")
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped());
+    command
+}
+
+/// Runs the program on these lines: what it printed (both streams), and whether all was well.
+fn typed(data: &std::path::Path, words: &[&str], lines: &str) -> (String, bool) {
+    let mut child = llmlab(data, words).spawn().unwrap();
+    std::io::Write::write_all(&mut child.stdin.take().unwrap(), lines.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let printed = [output.stdout, output.stderr].concat();
+    let printed = String::from_utf8(printed).unwrap();
+    // Lines are folded at words: read as one text, but for JSON, whose texts hold no line break.
+    let printed = match words.contains(&"json") || words[0] == "export" {
+        true => printed,
+        false => printed.split_whitespace().collect::<Vec<_>>().join(" "),
+    };
+    (printed, output.status.success())
+}
+
+/// The lines that answer every question of a lesson right, with the ids of the questions.
+fn right_lines(data: &std::path::Path, lesson: &str, seed: &str) -> (String, Vec<String>) {
+    let (json, _) = typed(
+        data,
+        &["quiz", lesson, "--seed", seed, "--format", "json"],
+        "",
+    );
+    let document: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let (mut lines, mut ids) = (String::new(), Vec::new());
+    for question in document["questions"].as_array().unwrap() {
+        if question["kind"] == "short" {
+            lines += "in my own words\n";
+        }
+        lines += question["answer"].as_str().unwrap();
+        lines.push('\n');
+        ids.push(question["id"].as_str().unwrap().to_string());
+    }
+    (lines, ids)
+}
+
+#[test]
+fn the_program_asks_keeps_and_sums_up() {
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path();
+    for lesson in llmlab::lessons::LESSONS {
+        let quiz = ["quiz", lesson.id, "--seed", "11"];
+        let (lines, ids) = right_lines(data, lesson.id, "11");
+        let (printed, well) = typed(data, &quiz, &lines);
+        let (id, count) = (lesson.id, ids.len());
+        assert!(
+            well && printed.contains(&format!("Score {count} of {count};")),
+            "{id}: {printed}"
+        );
+        let store = Store::open(&data.join("progress.db")).unwrap();
+        let answers = store.answers(Some(id)).unwrap();
+        assert!(
+            answers
+                .iter()
+                .all(|answer| answer.outcome == Outcome::Right)
+        );
+        let kept: Vec<&String> = answers.iter().map(|answer| &answer.question).collect();
+        assert_eq!(kept, ids.iter().collect::<Vec<_>>());
+
+        // Asks again what it did not understand, explains, skips, and ends where the input does.
+        let first = lines.lines().next().unwrap();
+        let (printed, well) = typed(data, &quiz, &format!("?\n…\n\n{first}\ns\n"));
+        assert!(
+            well && printed.contains("Score 1 of 1 answered"),
+            "{printed}"
+        );
+        assert!(
+            printed.contains("skipped") && printed.contains("--only"),
+            "{printed}"
+        );
+        assert_eq!(store.answers(Some(id)).unwrap().len(), count + 1);
+
+        let only = ["quiz", lesson.id, "--only", &ids[1..3].join(",")];
+        let (printed, _) = typed(data, &only, "q\n");
+        assert!(printed.contains("2 questions") && printed.contains("No question was answered"));
+        let (printed, well) = typed(data, &["quiz", lesson.id, "--only", "nope"], "");
+        assert!(!well && printed.contains(&ids[0]), "{printed}");
+        let (printed, _) = typed(data, &["quiz", lesson.id, "--questions", "3"], "");
+        assert!(printed.contains("3 questions"), "{printed}");
+    }
+}
+
+#[test]
+fn a_quiz_goes_on_without_progress() {
+    let Some(lesson) = llmlab::lessons::LESSONS.first() else {
+        return;
+    };
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let (lines, ids) = right_lines(&file, lesson.id, "1");
+    let (printed, well) = typed(&file, &["quiz", lesson.id, "--seed", "1"], &lines);
+    let count = ids.len();
+    assert!(
+        well && printed.contains("progress is not kept"),
+        "{printed}"
+    );
+    assert!(
+        printed.contains(&format!("Score {count} of {count}; nothing was kept")),
+        "{printed}"
+    );
+}
+
+#[test]
+fn progress_moves_to_another_machine() {
+    let Some(lesson) = llmlab::lessons::LESSONS.first() else {
+        return;
+    };
+    let directory = tempfile::tempdir().unwrap();
+    let [here, there] = ["here", "there"].map(|name| directory.path().join(name));
+    let (lines, ids) = right_lines(&here, lesson.id, "1");
+    typed(&here, &["quiz", lesson.id, "--seed", "1"], &lines);
+    let file = directory.path().join("progress.json");
+    let file = file.to_str().unwrap();
+    let count = ids.len();
+    let added = format!("{count} quiz answers");
+    for words in [&["export", file][..], &["export", file, "--force"]] {
+        let (printed, well) = typed(&here, words, "");
+        assert!(well && printed.contains(&added), "{printed}");
+    }
+    let (printed, well) = typed(&here, &["export", file], "");
+    assert!(!well && printed.contains("--force"), "{printed}");
+    let (printed, well) = typed(&there, &["import", file], "");
+    assert!(well && printed.contains(&added), "{printed}");
+    let (again, well) = typed(
+        &there,
+        &["import", "-"],
+        &std::fs::read_to_string(file).unwrap(),
+    );
+    assert!(well && again.contains("added: 0 quiz answers"), "{again}");
+    let [one, other] = [&here, &there].map(|data| typed(data, &["export"], "").0);
+    assert_eq!(one, other);
+    std::fs::write(file, [0xff, 0xfe, 0x00]).unwrap();
+    for words in [
+        &["import", file][..],
+        &["import"],
+        &["import", "/nowhere/at/all"],
+    ] {
+        let (printed, well) = typed(&there, words, "");
+        assert!(
+            !well && printed.contains("export") | printed.contains("import"),
+            "{printed}"
+        );
+    }
+}
+
+/// What a kill may not do: lose an answer whose outcome was shown, or break the file.
+#[test]
+fn a_kill_loses_no_finished_answer() {
+    const KILLS: usize = 50;
+    let Some(lesson) = llmlab::lessons::LESSONS.first() else {
+        return;
+    };
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path();
+    let (lines, ids) = right_lines(data, lesson.id, "5");
+    let quiz = ["quiz", lesson.id, "--seed", "5"];
+    // How long an undisturbed run takes, so that the kills fall all over it.
+    let begun = std::time::Instant::now();
+    typed(data, &quiz, &lines);
+    let whole = begun.elapsed().as_secs_f64();
+    let (mut acknowledged, mut kept, mut cut) = (ids.len(), 0, 0);
+    let mut rng = StdRng::seed_from_u64(4);
+    for _ in 0..KILLS {
+        let mut child = llmlab(data, &quiz).spawn().unwrap();
+        let (mut stdin, lines) = (child.stdin.take().unwrap(), lines.clone());
+        let feeder = std::thread::spawn(move || {
+            // The pipe breaks when the program is killed.
+            let _ = std::io::Write::write_all(&mut stdin, lines.as_bytes());
+        });
+        std::thread::sleep(std::time::Duration::from_secs_f64(
+            whole * rng.random::<f64>(),
+        ));
+        child.kill().unwrap();
+        let output = child.wait_with_output().unwrap();
+        feeder.join().unwrap();
+        let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+        // `1/20  why-scale`, …, `✓ right   score 1 of 1`
+        let shown = printed.lines().filter(|line| line.contains("✓ ")).count();
+        cut += usize::from(shown < ids.len());
+        acknowledged += shown;
+        let db = rusqlite::Connection::open(data.join("progress.db")).unwrap();
+        let check = db.query_row("PRAGMA integrity_check", [], |row| row.get::<_, String>(0));
+        assert_eq!(check.unwrap(), "ok");
+        let in_order = "SELECT question FROM answers ORDER BY id";
+        let mut rows = db.prepare(in_order).unwrap();
+        let rows = rows.query_map([], |row| row.get::<_, String>(0)).unwrap();
+        let rows: Vec<String> = rows.map(Result::unwrap).collect();
+        // This run's answers are the first questions, at least as many as were acknowledged.
+        let run = &rows[kept.max(ids.len())..];
+        assert!(
+            run.len() >= shown,
+            "{shown} shown, {} kept:\n{printed}",
+            run.len()
+        );
+        assert_eq!(run, &ids[..run.len()]);
+        kept = rows.len();
+    }
+    println!(
+        "{KILLS} kills, {cut} of them in the middle of a quiz: {acknowledged} answers acknowledged, {kept} kept, 0 lost"
+    );
+    assert!(cut >= KILLS / 4, "only {cut} of {KILLS} kills hit a quiz");
+}

@@ -1,20 +1,27 @@
 //! Naming the mistake: a planted bug, or two together, that gives the very same wrong answer.
 
 use super::compare::{matches, worst};
-use crate::problem::{Problem, Variant};
+use super::report::Place;
+use crate::problem::{Case, Problem, Tolerance, Variant};
 use crate::tensor::{Inputs, Outputs, max_abs};
 
 /// One case with what the learner answered and what is true.
 pub struct Judged {
+    pub case: Case,
     pub inputs: Inputs,
     pub got: Outputs,
     pub want: Outputs,
-    pub tol: f64,
+    pub tolerance: Tolerance,
 }
 
 impl Judged {
     pub fn passes(&self) -> bool {
-        worst(&self.got, &self.want, self.tol).is_none()
+        self.wrong().is_none()
+    }
+
+    /// The element that is farthest off, if one is too far.
+    pub fn wrong(&self) -> Option<Place> {
+        worst(&self.got, &self.want, self.tolerance.value)
     }
 }
 
@@ -79,12 +86,12 @@ fn explains(problem: &Problem, judged: &[Judged], variant: &Variant) -> Option<f
         judged.iter().partition(|case| !case.passes());
     for case in failing.into_iter().chain(passing) {
         let planted = (problem.variant)(&case.inputs, variant);
-        let scale = planted.iter().map(|a| max_abs(a)).fold(0.0, f64::max);
-        let tol = (SLACK * case.tol).max(1e-5 * scale);
+        let scale = planted.iter().map(max_abs).fold(0.0, f64::max);
+        let tol = (SLACK * case.tolerance.value).max(1e-5 * scale);
         if !matches(&case.got, &planted, tol) {
             return None;
         }
-        told_apart |= !case.passes() && worst(&planted, &case.want, case.tol).is_some();
+        told_apart |= !case.passes() && worst(&planted, &case.want, case.tolerance.value).is_some();
         let gaps = case.got.iter().flatten().zip(planted.iter().flatten());
         let gap = gaps
             .map(|(x, y)| (x - y).abs())

@@ -61,7 +61,10 @@ fn of_output(
     if got.len() > 1 && bad.is_empty() {
         let first = got.iter().next().copied().unwrap_or(0.0);
         if got.iter().all(|&x| (x - first).abs() <= tol) {
-            facts.push(Fact::Constant { output, value: first });
+            facts.push(Fact::Constant {
+                output,
+                value: first,
+            });
             return facts;
         }
         if let Some(fact) = affine(&output, got, want, loose) {
@@ -82,7 +85,10 @@ fn affine(output: &str, got: &ArrayD<f64>, want: &ArrayD<f64>, tol: f64) -> Opti
     let norm: f64 = want.iter().map(|y| y * y).sum();
     let factor = got.iter().zip(want).map(|(x, y)| x * y).sum::<f64>() / norm;
     let output = output.to_string();
-    if norm > 0.0 && factor.abs() > 1e-3 && equal(got, &(want * factor), tol * factor.abs().max(1.0)) {
+    if norm > 0.0
+        && factor.abs() > 1e-3
+        && equal(got, &(want * factor), tol * factor.abs().max(1.0))
+    {
         return Some(Fact::Factor { output, factor });
     }
     let offset = (got - want).mean()?;
@@ -147,7 +153,12 @@ fn where_wrong(
     tol: f64,
 ) -> Vec<Fact> {
     let mut facts = Vec::new();
-    for (i, &size) in want.shape().iter().enumerate().filter(|(_, size)| **size > 1) {
+    for (i, &size) in want
+        .shape()
+        .iter()
+        .enumerate()
+        .filter(|(_, size)| **size > 1)
+    {
         let pairs = got.axis_iter(Axis(i)).zip(want.axis_iter(Axis(i)));
         let at: Vec<usize> = pairs
             .enumerate()

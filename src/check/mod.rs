@@ -7,25 +7,29 @@ mod cases;
 mod compare;
 mod diagnose;
 mod divergence;
+mod ended;
 mod entry;
 mod facts;
-#[cfg(unix)]
+#[cfg_attr(not(unix), path = "inline.rs")]
 mod isolate;
 mod judge;
 mod render;
 mod report;
 mod shape;
 mod shrink;
+mod words;
 
-pub use cases::{all, case, large};
+pub use cases::{CaseError, all, case, large};
 pub use compare::{matches, worst};
 pub use diagnose::{Diagnosis, diagnose};
-pub use entry::{judge_arrays, notebook, runner};
-pub use judge::{Options, check, judge};
+pub use entry::{REPORT, notebook, runner};
+pub use judge::{Options, check, judge, judge_arrays};
 pub use render::{render, replay};
 pub use report::{
-    CaseId, Divergence, Failure, Fact, Place, Report, ShapeFact, Stage, Timing, Verdict,
+    CaseId, Divergence, Fact, Failure, LawFact, Pair, Place, Report, ShapeCause, ShapeFact, Stage,
+    Timing, Verdict,
 };
+pub use words::duration;
 
 /// Judges the function `attention` that is in scope: `check!(attention)`.
 ///

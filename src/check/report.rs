@@ -66,7 +66,7 @@ pub struct Failure {
     /// How the tolerance came about, with its numbers.
     pub tolerance: Option<String>,
     /// Expected and got in full, where the case is small: per output.
-    pub values: Vec<(Vec<f64>, Vec<f64>)>,
+    pub values: Vec<Pair>,
     /// Ids of the planted bugs whose outputs equal the learner's on every case.
     pub bugs: Vec<String>,
     /// On how many cases the planted bugs explain the answer (all), and how many fail.
@@ -74,12 +74,31 @@ pub struct Failure {
     /// What was measured where no planted bug fits.
     pub facts: Vec<Fact>,
     pub divergence: Option<Divergence>,
-    /// The law that does not hold, with how far it is off and how far it may be.
-    pub law: Option<(String, f64, f64)>,
+    /// The law that does not hold.
+    pub law: Option<LawFact>,
     /// A panic's words, a signal's name, an exit code.
     pub message: Option<String>,
     /// The input that was changed.
     pub input: Option<String>,
+}
+
+/// An output in full.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Pair {
+    #[serde(with = "floats")]
+    pub want: Vec<f64>,
+    #[serde(with = "floats")]
+    pub got: Vec<f64>,
+}
+
+/// A law that does not hold: how far it is off, and how far it may be.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct LawFact {
+    pub id: String,
+    #[serde(with = "float")]
+    pub err: f64,
+    #[serde(with = "float")]
+    pub tol: f64,
 }
 
 /// One wrong element.
@@ -114,7 +133,10 @@ pub struct ShapeFact {
 #[serde(rename_all = "kebab-case")]
 pub enum ShapeCause {
     /// So many outputs came, so many are asked.
-    Count { got: usize, want: usize },
+    Count {
+        got: usize,
+        want: usize,
+    },
     Swapped(String, String),
     /// The axes came in this order.
     Order(Vec<String>),
@@ -134,30 +156,73 @@ pub enum ShapeCause {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Fact {
-    AllZero { output: String },
-    AllNan { output: String },
+    AllZero {
+        output: String,
+    },
+    AllNan {
+        output: String,
+    },
     /// NaN or infinite elements: how many, of how many, the first place.
-    NotFinite { output: String, count: usize, total: usize, first: Vec<usize> },
+    NotFinite {
+        output: String,
+        count: usize,
+        total: usize,
+        first: Vec<usize>,
+    },
     /// Everything has one value.
-    Constant { output: String, value: f64 },
+    Constant {
+        output: String,
+        value: f64,
+    },
     /// answer = factor × truth.
-    Factor { output: String, factor: f64 },
+    Factor {
+        output: String,
+        factor: f64,
+    },
     /// answer = truth + offset.
-    Offset { output: String, offset: f64 },
+    Offset {
+        output: String,
+        offset: f64,
+    },
     /// The answer is the truth with two axes of the same size exchanged.
-    Transposed { output: String, first: String, second: String },
+    Transposed {
+        output: String,
+        first: String,
+        second: String,
+    },
     /// The answer is the truth read backwards along an axis.
-    Reversed { output: String, axis: String },
+    Reversed {
+        output: String,
+        axis: String,
+    },
     /// The answer is the truth shifted along an axis.
-    Shifted { output: String, axis: String, by: i64 },
+    Shifted {
+        output: String,
+        axis: String,
+        by: i64,
+    },
     /// Along an axis, positions before `from` are right and all others hold errors.
-    RightUpTo { output: String, axis: String, from: usize },
+    RightUpTo {
+        output: String,
+        axis: String,
+        from: usize,
+    },
     /// Only these positions of an axis hold errors.
-    WrongAt { output: String, axis: String, at: Vec<usize>, size: usize },
+    WrongAt {
+        output: String,
+        axis: String,
+        at: Vec<usize>,
+        size: usize,
+    },
     /// Every position of an axis repeats the truth of its first.
-    RepeatsFirst { output: String, axis: String },
+    RepeatsFirst {
+        output: String,
+        axis: String,
+    },
     /// This output is right.
-    Right { output: String },
+    Right {
+        output: String,
+    },
 }
 
 /// Where a traced run leaves the reference.
@@ -168,7 +233,7 @@ pub struct Divergence {
     /// The first one that is not.
     pub step: String,
     pub formula: String,
-    /// The learner's step of the same name, if there is one.
+    /// Whether the run has a step of this name, with other values.
     pub same_name: bool,
 }
 
@@ -177,10 +242,11 @@ pub struct Divergence {
 pub struct Timing {
     pub settings: BTreeMap<String, usize>,
     pub kernel: String,
-    pub production: f64,
+    /// Absent where the kernel did not get to run.
+    pub production: Option<f64>,
     /// Absent where the learner's answer was not timed (arrays), or took too long.
     pub learner: Option<f64>,
-    pub reference: f64,
+    pub reference: Option<f64>,
     pub flops: f64,
     pub bytes: f64,
     /// The place where the learner's answer leaves the kernel's, if it does.
@@ -190,27 +256,54 @@ pub struct Timing {
 }
 
 /// JSON has no NaN and no infinity: they travel as words.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Float {
+    Number(f64),
+    Word(String),
+}
+
+impl From<f64> for Float {
+    fn from(value: f64) -> Float {
+        match value.is_finite() {
+            true => Float::Number(value),
+            false => Float::Word(value.to_string()),
+        }
+    }
+}
+
+impl Float {
+    fn value<E: serde::de::Error>(self) -> Result<f64, E> {
+        match self {
+            Float::Number(value) => Ok(value),
+            Float::Word(word) => word.parse().map_err(E::custom),
+        }
+    }
+}
+
 mod float {
-    use serde::{Deserialize, Deserializer, Serializer};
+    use super::Float;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
     pub fn serialize<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
-        if value.is_finite() {
-            serializer.serialize_f64(*value)
-        } else {
-            serializer.serialize_str(&value.to_string())
-        }
+        Float::from(*value).serialize(serializer)
     }
 
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum Either {
-            Number(f64),
-            Word(String),
-        }
-        match Either::deserialize(deserializer)? {
-            Either::Number(value) => Ok(value),
-            Either::Word(word) => word.parse().map_err(serde::de::Error::custom),
-        }
+        Float::deserialize(deserializer)?.value()
+    }
+}
+
+mod floats {
+    use super::Float;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub fn serialize<S: Serializer>(values: &[f64], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(values.iter().map(|value| Float::from(*value)))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<f64>, D::Error> {
+        let values = Vec::<Float>::deserialize(deserializer)?;
+        values.into_iter().map(Float::value).collect()
     }
 }

@@ -1,6 +1,7 @@
 //! `llmlab quiz attention`: one question after another, each answer kept as soon as it is given.
 
-use super::{Arg, Asked, Session, Shape, Values, Verb, wrap};
+use super::verbs::{Arg, FORMAT, LESSON, Shape, Values, Verb};
+use super::{Asked, Session, wrap};
 use crate::lesson::Lesson;
 use crate::quiz::{self, Body, Drawn, Grade, grade, letter};
 use crate::store::{Answer, Outcome, Store};
@@ -13,13 +14,9 @@ use std::time::{Instant, SystemTime};
 
 pub const VERB: Verb = Verb {
     name: "quiz",
-    about: Text::new("test yourself on a lesson", "自测一课"),
+    about: Text::new("Test yourself on a lesson", "做一课的自测题"),
     args: &[
-        Arg {
-            name: "lesson",
-            shape: Shape::Lesson,
-            about: Text::new("the lesson", "课程"),
-        },
+        LESSON,
         Arg {
             name: "seed",
             shape: Shape::Option("N"),
@@ -41,27 +38,20 @@ pub const VERB: Verb = Verb {
                 "只做这些题，用逗号分隔",
             ),
         },
-        Arg {
-            name: "format",
-            shape: Shape::OneOf(&["text", "json"]),
-            about: Text::new(
-                "json prints all questions with their answers",
-                "json 输出全部题目和答案",
-            ),
-        },
+        FORMAT,
     ],
     run,
 };
 
 fn run(session: &mut Session, values: &Values) -> Result<ExitCode, String> {
     let lesson = values.lesson()?;
-    let seed = match whole(session, values, "seed")? {
+    let seed = match values.number("seed")? {
         Some(seed) => seed,
         // Five digits at most: it is shown, and may be typed again.
         None => rand::rng().random_range(0..100_000),
     };
     let questions = chosen(session, values, lesson, seed)?;
-    if values.text("format") == Some("json") {
+    if values.json() {
         session.say(json(lesson, seed, session.lang, &questions));
         return Ok(ExitCode::SUCCESS);
     }
@@ -86,23 +76,6 @@ fn run(session: &mut Session, values: &Values) -> Result<ExitCode, String> {
     };
     round.run(session, &questions);
     Ok(ExitCode::SUCCESS)
-}
-
-/// The whole number that an option holds.
-fn whole(session: &Session, values: &Values, name: &str) -> Result<Option<u64>, String> {
-    let Some(text) = values.text(name) else {
-        return Ok(None);
-    };
-    let number = text
-        .parse()
-        .ok()
-        .filter(|&number| name == "seed" || number > 0);
-    number.map(Some).ok_or_else(|| {
-        session.lang.pick(
-            format!("--{name} needs a whole number, such as --{name} 5, and “{text}” is none"),
-            format!("--{name} 需要一个整数，例如 --{name} 5；“{text}”不是"),
-        )
-    })
 }
 
 /// The lesson's questions that are asked, drawn.
@@ -139,9 +112,9 @@ fn chosen(
     if !only.is_empty() {
         questions.retain(|question| only.contains(&question.id.as_str()));
     }
-    if let Some(count) = whole(session, values, "questions")? {
+    if let Some(count) = values.number("questions")? {
         let all = questions.len();
-        let count = usize::try_from(count).unwrap_or(all).min(all);
+        let count = usize::try_from(count).unwrap_or(all).clamp(1, all);
         let kept = sample(&mut StdRng::seed_from_u64(seed), all, count).into_vec();
         let mut at = 0..;
         questions.retain(|_| at.next().is_some_and(|at| kept.contains(&at)));

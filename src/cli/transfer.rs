@@ -1,6 +1,7 @@
 //! `llmlab export` and `llmlab import`: progress as JSON, to another machine or a backup.
 
-use super::{Arg, Session, Shape, Values, Verb};
+use super::Session;
+use super::verbs::{Arg, Shape, Values, Verb};
 use crate::store::Store;
 use crate::text::Text;
 use std::io::{Read, Write};
@@ -8,7 +9,7 @@ use std::process::ExitCode;
 
 pub const EXPORT: Verb = Verb {
     name: "export",
-    about: Text::new("write your progress as JSON", "把进度导出为 JSON"),
+    about: Text::new("Write your progress as JSON", "把进度导出为 JSON"),
     args: &[
         Arg {
             name: "file",
@@ -27,7 +28,7 @@ pub const EXPORT: Verb = Verb {
 pub const IMPORT: Verb = Verb {
     name: "import",
     about: Text::new(
-        "add the progress that `export` wrote",
+        "Add the progress that `export` wrote",
         "合并 export 导出的进度",
     ),
     args: &[Arg {

@@ -28,7 +28,7 @@ pub fn parse(file: &str, text: &str, bugs: &[Bug]) -> Result<Vec<Question>, Stri
             "{file}: `{key}` is not known at the top; a quiz file holds [[question]] tables only"
         ));
     }
-    let Some(Value::Array(listed)) = listed else {
+    let Some(Value::Array(listed)) = listed.filter(|listed| *listed != Value::Array(vec![])) else {
         return Err(format!(
             "{file}: there is no question; start each one with [[question]]"
         ));
@@ -286,12 +286,10 @@ fn numeric(fields: &mut Fields) -> Result<Kind, String> {
         true => Some(fields.word("unit", "MiB, for instance")?.trim().to_string()),
         false => None,
     };
-    if let Some(unit) = unit
-        .as_ref()
-        .filter(|unit| unit.contains(|c: char| c.is_numeric() || "+-*^()".contains(c)))
-    {
+    let in_unit = |c: char| c.is_alphabetic() || "/%· ".contains(c);
+    if let Some(unit) = unit.as_ref().filter(|unit| !unit.chars().all(in_unit)) {
         return Err(format!(
-            "the unit `{unit}` reads like a calculation; write it without digits and signs, such as MiB or FLOP/s"
+            "the unit `{unit}` has other signs than letters, / and %; write it such as MiB or FLOP/s"
         ));
     }
     let tolerance = match fields.0.remove("tolerance") {

@@ -1,0 +1,67 @@
+//! How compiled learners' code reaches the judge: from a notebook or the REPL, and from a program
+//! made of one file.
+
+use super::judge::{Options, check};
+use super::render::render;
+use super::report::Report;
+use crate::lesson::Lesson;
+use crate::solution::Candidate;
+use crate::text::Lang;
+use std::io::Write;
+
+/// The media type of a report in JSON.
+pub const REPORT: &str = "application/vnd.llmlab.report+json";
+
+/// Judges what is in scope of a notebook and shows the verdict, as text and as data.
+pub fn notebook(lesson: &Lesson, candidate: &dyn Candidate, options: &str) {
+    let report = report(lesson, candidate, options);
+    match report {
+        Ok(report) => {
+            let json = serde_json::to_string(&report).unwrap_or_default();
+            show(REPORT, &json);
+            show("text/plain", &render(lesson, &report, Lang::from_env()));
+        }
+        Err(words) => show("text/plain", &words),
+    }
+}
+
+/// Judges one file's function and prints the report, one line of JSON, behind `REPORT`.
+pub fn runner(lesson: &Lesson, candidate: &dyn Candidate) {
+    let options = std::env::args().nth(1).unwrap_or_default();
+    match report(lesson, candidate, &options) {
+        Ok(report) => println!(
+            "{REPORT} {}",
+            serde_json::to_string(&report).unwrap_or_default()
+        ),
+        Err(words) => eprintln!("{words}"),
+    }
+}
+
+fn report(lesson: &Lesson, candidate: &dyn Candidate, options: &str) -> Result<Report, String> {
+    let options: Options = match options {
+        "" => Options::default(),
+        json => serde_json::from_str(json).map_err(|error| {
+            format!("the options `{json}` are not understood ({error}); write for instance {{\"seed\": 3, \"timeout\": 8, \"scale\": false}}")
+        })?,
+    };
+    let lang = Lang::from_env();
+    Ok(check(lesson, candidate, &options, &mut |_| {
+        eprintln!(
+            "{}",
+            lang.pick(
+                "right so far; now the large case …",
+                "目前全对；正在运行大规模用例……"
+            )
+        );
+    }))
+}
+
+/// evcxr's way to give a notebook content of a media type.
+fn show(media: &str, content: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = write!(
+        out,
+        "EVCXR_BEGIN_CONTENT {media}\n{content}\nEVCXR_END_CONTENT\n"
+    );
+    let _ = out.flush();
+}

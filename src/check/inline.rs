@@ -1,0 +1,22 @@
+//! Running a candidate where there is no `fork`: in this process, with panics caught. An endless
+//! loop ends with Ctrl-C there.
+
+use super::ended::{Death, Ended};
+use super::report::Verdict;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+/// Runs `work` and catches its panic.
+pub fn run<R>(_: Duration, work: impl FnOnce(&mut dyn FnMut(&[u8])) -> R) -> Ended<R> {
+    let mut last = Vec::new();
+    let mut tell = |words: &[u8]| last = words.to_vec();
+    match catch_unwind(AssertUnwindSafe(|| work(&mut tell))) {
+        Ok(result) => Ended::Done(result, String::new()),
+        Err(_) => Ended::Died(Death {
+            verdict: Verdict::Panicked,
+            message: String::new(),
+            last,
+            printed: String::new(),
+        }),
+    }
+}

@@ -1,0 +1,564 @@
+//! The stages: shape, values, laws, scale.
+
+use super::cases;
+use super::compare::worst;
+use super::diagnose::{Judged, diagnose};
+use super::ended::{Death, Ended};
+use super::report::{CaseId, Divergence, Failure, LawFact, Pair, Report, Stage, Timing, Verdict};
+use super::{divergence, facts, isolate, shape, shrink};
+use crate::lesson::Lesson;
+use crate::problem::{Arg, ArgKind, Case, Problem, Variant};
+use crate::solution::{Answer, Candidate};
+use crate::tensor::{Inputs, Outputs, Value};
+use crate::trace::{Trace, watch};
+use serde::{Deserialize, Serialize};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant};
+
+/// How to check.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Options {
+    /// Everything random is drawn from it.
+    pub seed: u64,
+    /// Seconds until a stage that has not ended is a verdict.
+    pub timeout: f64,
+    /// Whether a right answer runs the large case too.
+    pub scale: bool,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            seed: 0,
+            timeout: 8.0,
+            scale: true,
+        }
+    }
+}
+
+impl Options {
+    pub(super) fn limit(&self) -> Duration {
+        Duration::try_from_secs_f64(self.timeout).unwrap_or(Duration::MAX)
+    }
+}
+
+/// Judges a candidate, all stages, where nothing that it does can end this process.
+pub fn check(
+    lesson: &Lesson,
+    candidate: &dyn Candidate,
+    options: &Options,
+    tell: &mut dyn FnMut(&str),
+) -> Report {
+    let start = Instant::now();
+    let ended = isolate::run(options.limit(), |tell| {
+        judge(lesson, candidate, options, &mut |case| tell(&json(case)))
+    });
+    let mut report = match ended {
+        Ended::Done(report, printed) => Report { printed, ..report },
+        Ended::Died(death) => died(lesson, options, death),
+    };
+    report.seconds = start.elapsed().as_secs_f64();
+    if report.verdict == Verdict::Passed && options.scale {
+        tell("scale");
+        report.timing = Some(scale(
+            lesson.problem,
+            candidate,
+            options,
+            &report.convention,
+        ));
+        let wrong = report.timing.as_ref().is_some_and(|t| t.wrong.is_some());
+        report.stages.push(Stage {
+            id: "scale".to_string(),
+            passed: usize::from(!wrong),
+            total: 1,
+        });
+        if wrong {
+            report.verdict = Verdict::WrongValues;
+        }
+    }
+    report
+}
+
+fn json(value: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(value).unwrap_or_default()
+}
+
+fn died(lesson: &Lesson, options: &Options, death: Death) -> Report {
+    let mut report = blank(lesson, options);
+    report.verdict = death.verdict;
+    report.printed = death.printed;
+    report.failure = Some(Failure {
+        case: serde_json::from_slice(&death.last).ok(),
+        message: Some(death.message),
+        ..Failure::default()
+    });
+    report
+}
+
+fn blank(lesson: &Lesson, options: &Options) -> Report {
+    Report {
+        lesson: lesson.id.to_string(),
+        verdict: Verdict::Passed,
+        seed: options.seed,
+        stages: Vec::new(),
+        convention: None,
+        failure: None,
+        timing: None,
+        printed: String::new(),
+        seconds: 0.0,
+    }
+}
+
+/// Why a run of the candidate gave no answer to compare.
+enum Trouble {
+    Panic(String),
+    Mutated(&'static str),
+}
+
+/// Stages 1 to 3 in this process. `begin` is told each case before it runs.
+pub fn judge(
+    lesson: &Lesson,
+    candidate: &dyn Candidate,
+    options: &Options,
+    begin: &mut dyn FnMut(&CaseId),
+) -> Report {
+    let problem = lesson.problem;
+    let mut report = blank(lesson, options);
+    let mut run = |case: &Case| {
+        begin(&case_id(problem, case));
+        let inputs = (problem.inputs)(case);
+        call(candidate, &inputs).map(|answers| (inputs, answers))
+    };
+
+    let mut tried = Vec::new();
+    let mut trouble = None;
+    let all = cases::all(problem, options.seed);
+    let total = all.len();
+    for case in all {
+        let (inputs, answers) = match run(&case) {
+            Ok(answered) => answered,
+            Err(first) => {
+                trouble.get_or_insert((case, first));
+                continue;
+            }
+        };
+        let want = (problem.reference)(&inputs, &mut Trace::new());
+        let got = values(answers);
+        if let Some(fact) = shape::wrong_shape(problem, &case, &got, &want) {
+            // A wrong shape outside the first case is often a squeezed axis of size 1.
+            report.stages.push(stage("shape", tried.len(), total));
+            report.verdict = Verdict::WrongShape;
+            report.failure = Some(Failure {
+                case: Some(case_id(problem, &case)),
+                shape: Some(fact),
+                ..Failure::default()
+            });
+            return report;
+        }
+        let tolerance = (problem.tolerance)(&inputs);
+        tried.push(Judged {
+            case,
+            inputs,
+            got,
+            want,
+            tolerance,
+        });
+    }
+    let wrong = tried.iter().any(|judged| !judged.passes());
+    if let (Some((case, trouble)), false) = (&trouble, wrong && tried.len() > 1) {
+        return troubled(report, problem, case, trouble);
+    }
+    report.stages.push(stage("shape", tried.len(), total));
+
+    // A convention counts only when every case follows it.
+    let convention = settle(problem, &mut tried);
+    let passed = tried.iter().filter(|judged| judged.passes()).count();
+    report.stages.push(stage("values", passed, total));
+    report.convention = convention.map(String::from);
+    if passed < tried.len() {
+        report.verdict = Verdict::WrongValues;
+        report.failure = Some(explain(problem, candidate, convention, &tried));
+        return report;
+    }
+    if let Some((case, trouble)) = &trouble {
+        return troubled(report, problem, case, trouble);
+    }
+    check_laws(problem, candidate, options, convention, begin, &mut report);
+    report
+}
+
+/// Judges answers that were computed elsewhere, in any language, on `inputs`.
+pub fn judge_arrays(lesson: &Lesson, inputs: Inputs, answers: Vec<Answer>) -> Report {
+    let problem = lesson.problem;
+    let mut report = blank(lesson, &Options::default());
+    let want = (problem.reference)(&inputs, &mut Trace::new());
+    let got = values(answers);
+    let case = given(problem, &inputs);
+    if let Some(fact) = shape::wrong_shape(problem, &case, &got, &want) {
+        report.stages.push(stage("shape", 0, 1));
+        report.verdict = Verdict::WrongShape;
+        report.failure = Some(Failure {
+            shape: Some(fact),
+            ..Failure::default()
+        });
+        return report;
+    }
+    report.stages.push(stage("shape", 1, 1));
+    let tolerance = (problem.tolerance)(&inputs);
+    let mut tried = [Judged {
+        case,
+        inputs,
+        got,
+        want,
+        tolerance,
+    }];
+    let convention = settle(problem, &mut tried);
+    report.convention = convention.map(String::from);
+    let [judged] = &tried;
+    report
+        .stages
+        .push(stage("values", usize::from(judged.passes()), 1));
+    if !judged.passes() {
+        report.verdict = Verdict::WrongValues;
+        report.failure = Some(describe(problem, judged, &tried));
+    }
+    report
+}
+
+/// The case that arrays from elsewhere make up: the sizes of their axes.
+fn given(problem: &Problem, inputs: &Inputs) -> Case {
+    let axes = |kind: ArgKind| match kind {
+        ArgKind::Float(axes) | ArgKind::Int(axes) => axes,
+        ArgKind::Number | ArgKind::OptionalBroadcast(_) => "",
+    };
+    let named = |arg: &Arg| {
+        let sizes = inputs.get(arg.name).shape().to_vec();
+        axes(arg.kind).split_whitespace().zip(sizes)
+    };
+    Case {
+        kind: "given",
+        seed: 0,
+        settings: problem.args.iter().flat_map(named).collect(),
+    }
+}
+
+fn stage(id: &str, passed: usize, total: usize) -> Stage {
+    Stage {
+        id: id.to_string(),
+        passed,
+        total,
+    }
+}
+
+fn troubled(mut report: Report, problem: &Problem, case: &Case, trouble: &Trouble) -> Report {
+    let mut failure = Failure {
+        case: Some(case_id(problem, case)),
+        ..Failure::default()
+    };
+    report.verdict = match trouble {
+        Trouble::Panic(message) => {
+            failure.message = Some(message.clone());
+            Verdict::Panicked
+        }
+        Trouble::Mutated(input) => {
+            failure.input = Some(input.to_string());
+            Verdict::MutatedInputs
+        }
+    };
+    report.failure = Some(failure);
+    report
+}
+
+/// Runs the candidate once. It gets copies, and they are compared after.
+fn call(candidate: &dyn Candidate, inputs: &Inputs) -> Result<Vec<Answer>, Trouble> {
+    let handed = inputs.clone();
+    let answers = catch(|| candidate.run(&handed, &mut Trace::new())).map_err(Trouble::Panic)?;
+    let changed = inputs
+        .iter()
+        .zip(handed.iter())
+        .find(|((_, before), (_, after))| !identical(before, after));
+    match changed {
+        Some(((name, _), _)) => Err(Trouble::Mutated(name)),
+        None => Ok(answers),
+    }
+}
+
+/// A panic's words instead of a panic.
+fn catch<R>(work: impl FnOnce() -> R) -> Result<R, String> {
+    catch_unwind(AssertUnwindSafe(work)).map_err(|payload| {
+        let text = payload.downcast_ref::<String>().map(String::as_str);
+        let words = text.or_else(|| payload.downcast_ref::<&str>().copied());
+        words.unwrap_or("a panic without words").to_string()
+    })
+}
+
+/// Equal to the bit, NaN included.
+fn identical(before: &Value, after: &Value) -> bool {
+    match (before, after) {
+        (Value::Float(a), Value::Float(b)) => {
+            let bits = |x: &f32| x.to_bits();
+            a.shape() == b.shape() && a.iter().map(bits).eq(b.iter().map(bits))
+        }
+        _ => before == after,
+    }
+}
+
+pub(super) fn values(answers: Vec<Answer>) -> Outputs {
+    answers.into_iter().map(|answer| answer.value).collect()
+}
+
+/// Chooses the convention that most cases follow and makes its answers the truth.
+fn settle(problem: &Problem, tried: &mut [Judged]) -> Option<&'static str> {
+    let count = |tried: &[Judged]| tried.iter().filter(|judged| judged.passes()).count();
+    let mut most = count(tried);
+    let mut settled = None;
+    for convention in problem.conventions {
+        if most == tried.len() {
+            break;
+        }
+        let variant = Variant(vec![convention.id]);
+        let before: Vec<Outputs> = tried
+            .iter_mut()
+            .map(|judged| {
+                let want = (problem.variant)(&judged.inputs, &variant);
+                std::mem::replace(&mut judged.want, want)
+            })
+            .collect();
+        let now = count(tried);
+        if now > most {
+            (most, settled) = (now, Some(convention.id));
+        } else {
+            for (judged, want) in tried.iter_mut().zip(before) {
+                judged.want = want;
+            }
+        }
+    }
+    settled
+}
+
+/// Everything that can be said about wrong values.
+fn explain(
+    problem: &Problem,
+    candidate: &dyn Candidate,
+    convention: Option<&'static str>,
+    tried: &[Judged],
+) -> Failure {
+    let mut wrong = tried.iter().filter(|judged| !judged.passes());
+    let first = wrong.next().expect("called when a case fails");
+    let retry = |case: &Case| {
+        let inputs = (problem.inputs)(case);
+        let got = values(call(candidate, &inputs).ok()?);
+        let want = match convention {
+            Some(id) => (problem.variant)(&inputs, &Variant(vec![id])),
+            None => (problem.reference)(&inputs, &mut Trace::new()),
+        };
+        let tolerance = (problem.tolerance)(&inputs);
+        let same_shape = shape::wrong_shape(problem, case, &got, &want).is_none();
+        let judged = Judged {
+            case: case.clone(),
+            inputs,
+            got,
+            want,
+            tolerance,
+        };
+        (same_shape && !judged.passes()).then_some(judged)
+    };
+    let small = shrink::shrink(problem, &first.case, |case| retry(case).is_some());
+    // A function that does not answer the same twice may pass now; then the first case is shown.
+    let again = retry(&small);
+    let shown = again.as_ref().unwrap_or(first);
+    let mut failure = Failure {
+        case: Some(case_id(problem, &shown.case)),
+        ..describe(problem, shown, tried)
+    };
+    if convention.is_none() {
+        failure.divergence = diverges(problem, candidate, &first.inputs);
+    }
+    failure
+}
+
+/// What the values alone say: the worst place, a planted bug that explains every case, or else
+/// what was measured on the first case that fails.
+fn describe(problem: &Problem, shown: &Judged, tried: &[Judged]) -> Failure {
+    let wrong = || tried.iter().filter(|judged| !judged.passes());
+    let bugs = diagnose(problem, tried).map_or(Vec::new(), |found| found.bugs);
+    let first = wrong().next().filter(|_| bugs.is_empty());
+    Failure {
+        place: shown.wrong(),
+        tolerance: Some(shown.tolerance.formula.clone()),
+        explained: Some((tried.len(), wrong().count())),
+        values: listed(&shown.got, &shown.want),
+        bugs: bugs.iter().map(|id| id.to_string()).collect(),
+        facts: first.map_or(Vec::new(), |first| {
+            facts::measure(problem, &first.got, &first.want, first.tolerance.value)
+        }),
+        ..Failure::default()
+    }
+}
+
+fn diverges(problem: &Problem, candidate: &dyn Candidate, inputs: &Inputs) -> Option<Divergence> {
+    let (mut reference, mut own) = (Trace::new(), Trace::new());
+    (problem.reference)(inputs, &mut reference);
+    let (ran, ambient) = watch(|| catch(|| candidate.run(inputs, &mut own)));
+    ran.ok()?;
+    // Steps that the learner named say more than those that the prelude saw.
+    let learner = if own.steps().is_empty() { ambient } else { own };
+    divergence::first(&reference, &learner)
+}
+
+/// Expected and got in full, where that is short enough to read.
+fn listed(got: &Outputs, want: &Outputs) -> Vec<Pair> {
+    if want.iter().map(|array| array.len()).sum::<usize>() > 16 {
+        return Vec::new();
+    }
+    let flat = |array: &ndarray::ArrayD<f64>| array.iter().copied().collect();
+    let pairs = got.iter().zip(want);
+    pairs
+        .map(|(got, want)| Pair {
+            want: flat(want),
+            got: flat(got),
+        })
+        .collect()
+}
+
+fn check_laws(
+    problem: &Problem,
+    candidate: &dyn Candidate,
+    options: &Options,
+    convention: Option<&str>,
+    begin: &mut dyn FnMut(&CaseId),
+    report: &mut Report,
+) {
+    let holds_here = |except: &[&str]| convention.is_none_or(|id| !except.contains(&id));
+    let laws = || problem.laws.iter().filter(|law| holds_here(law.except));
+    let total = laws().map(|law| law.kinds.len()).sum();
+    let mut passed = 0;
+    for law in laws() {
+        for kind in law.kinds {
+            let case = cases::case(problem, kind, options.seed, &[]);
+            let case = case.expect("a law names kinds of its own problem");
+            begin(&case_id(problem, &case));
+            let inputs = (problem.inputs)(&case);
+            let mut run = |inputs: &Inputs| values(candidate.run(inputs, &mut Trace::new()));
+            let deviation = match catch(|| (law.check)(&inputs, &mut run)) {
+                Ok(deviation) => deviation,
+                Err(words) => {
+                    let panic = Trouble::Panic(words);
+                    *report = troubled(report.clone(), problem, &case, &panic);
+                    return;
+                }
+            };
+            if !deviation.holds() {
+                report.stages.push(stage("laws", passed, total));
+                report.verdict = Verdict::BrokenLaw;
+                report.failure = Some(Failure {
+                    case: Some(case_id(problem, &case)),
+                    law: Some(LawFact {
+                        id: law.id.to_string(),
+                        err: deviation.err,
+                        tol: deviation.tol,
+                    }),
+                    ..Failure::default()
+                });
+                return;
+            }
+            passed += 1;
+        }
+    }
+    report.stages.push(stage("laws", passed, total));
+}
+
+/// What it takes to run a case again.
+pub(super) fn case_id(problem: &Problem, case: &Case) -> CaseId {
+    let plain = cases::case(problem, case.kind, case.seed, &[]).ok();
+    let differs = |(name, value): &(&&str, &usize)| {
+        plain
+            .as_ref()
+            .is_none_or(|plain| plain.settings.get(**name) != Some(value))
+    };
+    let owned = |(name, value): (&&str, &usize)| (name.to_string(), *value);
+    CaseId {
+        kind: case.kind.to_string(),
+        seed: case.seed,
+        settings: case.settings.iter().map(owned).collect(),
+        changed: case.settings.iter().filter(differs).map(owned).collect(),
+    }
+}
+
+/// The large case: the production kernel, the reference and the learner side by side.
+fn scale(
+    problem: &Problem,
+    candidate: &dyn Candidate,
+    options: &Options,
+    convention: &Option<String>,
+) -> Timing {
+    let case = cases::large(problem, options.seed);
+    let work = (problem.production.work)(&case);
+    let mut timing = Timing {
+        settings: case_id(problem, &case).settings,
+        kernel: (problem.production.name)(),
+        production: None,
+        learner: None,
+        reference: None,
+        flops: work.flops,
+        bytes: work.bytes,
+        wrong: None,
+        trouble: None,
+    };
+    let ended = isolate::run(options.limit(), |tell| {
+        let inputs = (problem.inputs)(&case);
+        let chosen = problem
+            .conventions
+            .iter()
+            .find(|known| Some(known.id) == convention.as_deref());
+        let (want, reference) = timed(|| (problem.reference)(&inputs, &mut Trace::new()));
+        let want = match chosen {
+            Some(known) => (problem.variant)(&inputs, &Variant(vec![known.id])),
+            None => want,
+        };
+        let mut runs: Vec<f64> = (0..5)
+            .map(|_| timed(|| (problem.production.run)(&inputs)).1)
+            .collect();
+        timing.reference = Some(reference);
+        timing.production = Some(median(&mut runs));
+        tell(&json(&timing));
+        let (answered, first) = timed(|| call(candidate, &inputs));
+        match answered {
+            Ok(answers) => {
+                let got = values(answers);
+                timing.wrong = worst(&got, &want, (problem.tolerance)(&inputs).value);
+                let mut runs = vec![first];
+                while runs.len() < 5 && runs.iter().sum::<f64>() < 0.3 {
+                    runs.push(timed(|| candidate.run(&inputs, &mut Trace::new())).1);
+                }
+                timing.learner = Some(median(&mut runs));
+            }
+            Err(Trouble::Panic(words)) => timing.trouble = Some(words),
+            Err(Trouble::Mutated(input)) => timing.trouble = Some(input.to_string()),
+        }
+        timing.clone()
+    });
+    match ended {
+        Ended::Done(timing, _) => timing,
+        Ended::Died(death) => {
+            let known = serde_json::from_slice(&death.last).unwrap_or(timing);
+            let trouble = format!("{:?}: {}", death.verdict, death.message);
+            Timing {
+                trouble: Some(trouble),
+                ..known
+            }
+        }
+    }
+}
+
+fn timed<R>(work: impl FnOnce() -> R) -> (R, f64) {
+    let start = Instant::now();
+    let result = work();
+    (result, start.elapsed().as_secs_f64())
+}
+
+fn median(seconds: &mut [f64]) -> f64 {
+    seconds.sort_by(f64::total_cmp);
+    seconds[seconds.len() / 2]
+}

@@ -1,0 +1,283 @@
+//! A report in words.
+
+use super::report::{CaseId, Failure, Pair, Place, Report, Timing, Verdict};
+use super::words;
+use crate::lesson::Lesson;
+use crate::text::Lang;
+use colored::Colorize;
+
+/// The verdict as a person reads it; in colour where `colored` allows.
+pub fn render(lesson: &Lesson, report: &Report, lang: Lang) -> String {
+    let mut lines = vec![headline(lesson, report, lang)];
+    if let Some(convention) = &report.convention
+        && let Some(known) = lesson
+            .problem
+            .conventions
+            .iter()
+            .find(|c| c.id == convention)
+    {
+        let label = lang.pick("convention", "约定");
+        lines.push(format!("  {label}: {}", known.sentence.get(lang)));
+        lines.push(format!("  {}", known.who.get(lang).dimmed()));
+    }
+    if let Some(failure) = &report.failure {
+        lines.extend(explain(lesson, report, failure, lang));
+    }
+    if let Some(timing) = &report.timing {
+        lines.extend(timed(lesson, timing, lang));
+    }
+    if !report.printed.trim().is_empty() {
+        let label = lang.pick("your function printed", "你的函数打印了");
+        lines.push(format!("  {label}:"));
+        lines.extend(
+            report
+                .printed
+                .trim_end()
+                .lines()
+                .map(|line| format!("  │ {line}")),
+        );
+    }
+    lines.join("\n") + "\n"
+}
+
+/// The trace command that shows the reference at work on a case.
+pub fn replay(lesson: &str, case: &CaseId) -> String {
+    let mut words = format!("trace {lesson} --case {} --seed {}", case.kind, case.seed);
+    for (name, value) in &case.changed {
+        words += &format!(" --set {name}={value}");
+    }
+    words
+}
+
+fn headline(lesson: &Lesson, report: &Report, lang: Lang) -> String {
+    let (en, zh) = words::verdict(report.verdict);
+    let verdict = lang.pick(en, zh);
+    let title = match report.verdict {
+        Verdict::Passed => format!("✓ {}: {verdict}", lesson.id).green().bold(),
+        _ => format!("✗ {}: {verdict}", lesson.id).red().bold(),
+    };
+    let mut stages: Vec<String> = report
+        .stages
+        .iter()
+        .map(|stage| {
+            let name = lang.pick(stage.id.as_str(), words::stage_zh(&stage.id));
+            format!("{name} {}/{}", stage.passed, stage.total)
+        })
+        .collect();
+    stages.push(format!("{:.2} s", report.seconds));
+    format!("{title}   {}", stages.join(" · ").dimmed())
+}
+
+fn explain(lesson: &Lesson, report: &Report, failure: &Failure, lang: Lang) -> Vec<String> {
+    let mut lines = Vec::new();
+    match report.verdict {
+        Verdict::WrongShape => {
+            lines.extend(
+                failure
+                    .shape
+                    .iter()
+                    .map(|fact| format!("  {}", words::shape(fact, lang))),
+            );
+        }
+        Verdict::WrongValues => lines.extend(wrong_values(lesson, failure, lang)),
+        Verdict::BrokenLaw => {
+            if let Some(broken) = &failure.law {
+                let law = lesson.problem.laws.iter().find(|law| law.id == broken.id);
+                let sentence = law.map_or("", |law| law.sentence.get(lang));
+                let label = lang.pick(
+                    "this must hold and does not",
+                    "下面这条必须成立，但没有成立",
+                );
+                lines.push(format!("  {label}: {}", sentence.yellow()));
+                let (off, allowed) = lang.pick(("off by", "allowed"), ("偏差", "允许"));
+                lines.push(format!(
+                    "  {off} {:.3e}, {allowed} {:.3e}",
+                    broken.err, broken.tol
+                ));
+            }
+        }
+        Verdict::MutatedInputs => {
+            let input = failure.input.as_deref().unwrap_or("?").yellow();
+            lines.push(match lang {
+                Lang::En => format!("  your function changed its input {input}; work on a copy"),
+                Lang::Zh => format!("  你的函数修改了输入 {input}；请在副本上计算"),
+            });
+        }
+        other => {
+            let message = failure.message.as_deref().unwrap_or("");
+            lines.push(format!("  {}", words::death(other, message, lang)));
+        }
+    }
+    if let Some(case) = &failure.case {
+        let label = match report.verdict {
+            Verdict::WrongValues => lang.pick("smallest case that fails", "最小的失败用例"),
+            _ => lang.pick("in the case", "所在用例"),
+        };
+        lines.push(format!("  {label}: {}", described(case, lang)));
+    }
+    if report.verdict == Verdict::WrongValues {
+        lines.extend(evidence(lesson, failure, lang));
+    }
+    if let Some(case) = &failure.case {
+        let label = lang.pick("the reference on it", "在该用例上看参考实现");
+        lines.push(format!("  {label}: {}", replay(lesson.id, case).cyan()));
+    }
+    lines
+}
+
+/// The cause: a planted bug, or what was measured.
+fn wrong_values(lesson: &Lesson, failure: &Failure, lang: Lang) -> Vec<String> {
+    let bugs = failure.bugs.iter();
+    let known = bugs.filter_map(|id| lesson.problem.bugs.iter().find(|bug| bug.id == id));
+    let bugs: Vec<_> = known.collect();
+    if bugs.is_empty() {
+        let measured = failure
+            .facts
+            .iter()
+            .map(|fact| format!("  {}", words::fact(fact, lang)));
+        return measured.collect();
+    }
+    let (total, failed) = failure.explained.unwrap_or_default();
+    let and = lang.pick(", and ", "，并且");
+    let sentences: Vec<&str> = bugs.iter().map(|bug| bug.sentence.get(lang)).collect();
+    let sentences = sentences.join(and).yellow();
+    let mut lines = vec![match lang {
+        Lang::En => format!(
+            "  your output equals {} {sentences}   ({total} of {total} cases, {failed} of them wrong)",
+            lesson.id
+        ),
+        Lang::Zh => format!(
+            "  你的输出等于 {} {sentences}   （{total} 个用例全部吻合，其中 {failed} 个是错的）",
+            lesson.id
+        ),
+    }];
+    for bug in bugs {
+        let label = lang.pick("mend", "修改");
+        lines.push(format!("  {label}: {}", bug.repair.get(lang)));
+    }
+    lines
+}
+
+fn evidence(lesson: &Lesson, failure: &Failure, lang: Lang) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (pair, (name, _)) in failure.values.iter().zip(lesson.problem.outputs) {
+        lines.extend(both(name, pair, lang));
+    }
+    if let Some(place) = &failure.place {
+        lines.push(format!("    {}", worst(lesson, place, lang)));
+    }
+    if let Some(tolerance) = &failure.tolerance {
+        let label = lang.pick("allowed", "容差");
+        lines.push(format!("    {}", format!("{label}: {tolerance}").dimmed()));
+    }
+    if let Some(divergence) = &failure.divergence {
+        lines.push(format!("  {}", words::divergence(divergence, lang)));
+    }
+    lines
+}
+
+fn both(name: &str, pair: &Pair, lang: Lang) -> [String; 2] {
+    let row = |values: &[f64]| {
+        let words: Vec<String> = values.iter().map(|x| format!("{x:>9.4}")).collect();
+        words.join(" ")
+    };
+    let (want, got) = lang.pick(("expected", "got     "), ("应为", "得到"));
+    [
+        format!("    {name} {want} {}", row(&pair.want).green()),
+        format!("    {name} {got} {}", row(&pair.got).red()),
+    ]
+}
+
+fn worst(lesson: &Lesson, place: &Place, lang: Lang) -> String {
+    let name = lesson.problem.outputs[place.output].0;
+    let index: Vec<String> = place.index.iter().map(usize::to_string).collect();
+    let at = match index.is_empty() {
+        true => name.to_string(),
+        false => format!("{name}[{}]", index.join(" ")),
+    };
+    let Place {
+        got,
+        want,
+        err,
+        tol,
+        wrong,
+        total,
+        ..
+    } = place;
+    match lang {
+        Lang::En => format!(
+            "worst at {at}: expected {want:.6}, got {got:.6}, off by {err:.3e}, allowed {tol:.3e}; {wrong} of {total} elements are wrong"
+        ),
+        Lang::Zh => format!(
+            "偏差最大处 {at}：应为 {want:.6}，得到 {got:.6}，相差 {err:.3e}，允许 {tol:.3e}；{total} 个元素中有 {wrong} 个错误"
+        ),
+    }
+}
+
+fn described(case: &CaseId, lang: Lang) -> String {
+    let settings: Vec<String> = case
+        .settings
+        .iter()
+        .map(|(k, v)| format!("{k}={v}"))
+        .collect();
+    let seed = lang.pick("seed", "种子");
+    format!(
+        "{} ({seed} {}): {}",
+        case.kind,
+        case.seed,
+        settings.join(" ")
+    )
+}
+
+/// The large case: yours beside the reference and the production kernel.
+fn timed(lesson: &Lesson, timing: &Timing, lang: Lang) -> Vec<String> {
+    let settings: Vec<String> = timing
+        .settings
+        .iter()
+        .map(|(k, v)| format!("{k}={v}"))
+        .collect();
+    let mut lines = vec![format!(
+        "  {} {}",
+        lang.pick("large case", "大规模用例"),
+        settings.join(" ").dimmed()
+    )];
+    let rate = |seconds: f64| match timing.flops > 4.0 * timing.bytes {
+        true => format!("{:7.2} GFLOP/s", timing.flops / seconds / 1e9),
+        false => format!("{:7.2} GB/s", timing.bytes / seconds / 1e9),
+    };
+    let mut row = |label: &str, seconds: Option<f64>, note: String| {
+        if let Some(seconds) = seconds {
+            let time = words::duration(seconds);
+            lines.push(format!("    {label} {time:>9}  {}  {note}", rate(seconds)));
+        }
+    };
+    let beside = timing.learner.zip(timing.production).map(|(own, kernel)| {
+        let ratio = own / kernel;
+        match lang {
+            Lang::En => format!("{ratio:.1}× the kernel's time"),
+            Lang::Zh => format!("是生产内核耗时的 {ratio:.1} 倍"),
+        }
+    });
+    let labels = lang.pick(
+        ["yours     ", "reference ", "kernel    "],
+        ["你的    ", "参考实现", "生产内核"],
+    );
+    row(labels[0], timing.learner, beside.unwrap_or_default());
+    row(
+        labels[1],
+        timing.reference,
+        lang.pick("f64, step by step", "f64，逐步").to_string(),
+    );
+    row(labels[2], timing.production, timing.kernel.clone());
+    if let Some(place) = &timing.wrong {
+        lines.push(format!("    {}", worst(lesson, place, lang).red()));
+    }
+    if let Some(trouble) = &timing.trouble {
+        let label = lang.pick(
+            "your function gave no time here",
+            "你的函数在此没有得出结果",
+        );
+        lines.push(format!("    {label}: {trouble}"));
+    }
+    lines
+}
