@@ -10,7 +10,11 @@ pub mod lesson;
 pub mod near;
 pub mod ops;
 pub mod problem;
+#[cfg(feature = "terminal")]
+pub mod quiz;
 pub mod solution;
+#[cfg(feature = "terminal")]
+pub mod store;
 pub mod tensor;
 pub mod text;
 pub mod trace;

@@ -4,7 +4,9 @@ mod help;
 mod lesson;
 mod list;
 pub mod markdown;
+mod quiz;
 mod session;
+mod transfer;
 pub mod verbs;
 mod wrap;
 

@@ -162,6 +162,9 @@ pub const VERBS: &[Verb] = &[
     super::list::MAP,
     super::list::VERB,
     super::lesson::VERB,
+    super::quiz::VERB,
+    super::transfer::EXPORT,
+    super::transfer::IMPORT,
     super::help::VERB,
     super::help::SCHEMA,
 ];
