@@ -3,13 +3,17 @@
 //! Imports run one way: `cli → lessons → {lesson, problem, trace, ops}` and `lessons → kernels`.
 //! Only `cli` talks to a terminal.
 
+pub mod bind;
 pub mod check;
 #[cfg(feature = "terminal")]
 pub mod cli;
 pub mod lesson;
 pub mod near;
+#[cfg(feature = "terminal")]
+pub mod npz;
 pub mod ops;
 pub mod problem;
+pub mod show;
 pub mod solution;
 pub mod tensor;
 pub mod text;

@@ -5,6 +5,8 @@ mod lesson;
 mod list;
 pub mod markdown;
 mod session;
+mod trace;
+mod trace_text;
 pub mod verbs;
 mod wrap;
 

@@ -162,6 +162,7 @@ pub const VERBS: &[Verb] = &[
     super::list::MAP,
     super::list::VERB,
     super::lesson::VERB,
+    super::trace::VERB,
     super::help::VERB,
     super::help::SCHEMA,
 ];
