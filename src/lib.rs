@@ -3,6 +3,7 @@
 //! Imports run one way: `cli → lessons → {lesson, problem, trace, ops}` and `lessons → kernels`.
 //! Only `cli` talks to a terminal.
 
+pub mod bench;
 pub mod bind;
 pub mod check;
 #[cfg(feature = "terminal")]
@@ -13,8 +14,12 @@ pub mod near;
 pub mod npz;
 pub mod ops;
 pub mod problem;
+#[cfg(feature = "terminal")]
+pub mod quiz;
 pub mod show;
 pub mod solution;
+#[cfg(feature = "terminal")]
+pub mod store;
 pub mod tensor;
 pub mod text;
 pub mod trace;

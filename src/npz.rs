@@ -95,7 +95,7 @@ impl NpzError {
         match self {
             NpzError::NotZip => lang.pick(
                 "this is not an .npz file (a zip of arrays); save one with np.savez(\"in.npz\", q=q, …)".into(),
-                "这不是 .npz 文件(由数组组成的 zip);请用 np.savez(\"in.npz\", q=q, …) 保存".into(),
+                "这不是 .npz 文件（由数组组成的 zip）;请用 np.savez(\"in.npz\", q=q, …) 保存".into(),
             ),
             NpzError::Damaged => lang.pick(
                 "the zip directory is damaged or cut off; save the file again".into(),
@@ -111,7 +111,7 @@ impl NpzError {
             ),
             NpzError::Header(name) => lang.pick(
                 format!("`{name}` is not an array in NumPy's format (.npy, version 1 to 3)"),
-                format!("`{name}` 不是 NumPy 格式(.npy,版本 1 至 3)的数组"),
+                format!("`{name}` 不是 NumPy 格式（.npy,版本 1 至 3）的数组"),
             ),
             NpzError::Dtype(name, dtype) => lang.pick(
                 format!("array `{name}` has dtype {dtype}; save it as float32, float64, an integer type or bool"),

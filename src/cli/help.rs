@@ -8,8 +8,8 @@ use std::process::ExitCode;
 pub const VERB: Verb = Verb {
     name: "help",
     about: Text::new(
-        "This help, or that of one command (`help json`: the JSON formats)",
-        "显示帮助,或某个命令的帮助(`help json`:JSON 格式说明)",
+        "this help, or that of one command (`help json`: the JSON formats)",
+        "显示帮助,或某个命令的帮助（`help json`:JSON 格式说明）",
     ),
     args: &[Arg {
         name: "topic",
@@ -23,7 +23,7 @@ pub const VERB: Verb = Verb {
 pub const SCHEMA: Verb = Verb {
     name: "schema",
     about: Text::new(
-        "The fields of every `--format json`",
+        "the fields of every `--format json`",
         "所有 `--format json` 输出的字段说明",
     ),
     args: &[],

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 pub const VERB: Verb = Verb {
     name: "lesson",
-    about: Text::new("Read a lesson", "阅读课程"),
+    about: Text::new("read a lesson", "阅读课程"),
     args: &[
         LESSON,
         Arg {

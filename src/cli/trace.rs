@@ -14,7 +14,7 @@ use std::process::ExitCode;
 pub const VERB: Verb = Verb {
     name: "trace",
     about: Text::new(
-        "Run the reference step by step: formula, axes, sizes, FLOP, values",
+        "run the reference step by step: formula, axes, sizes, FLOP, values",
         "逐步运行参考实现:公式、轴、尺寸、FLOP 与数值",
     ),
     args: &[
@@ -40,7 +40,7 @@ pub const VERB: Verb = Verb {
         Arg {
             name: "seed",
             shape: Shape::Option("N"),
-            about: Text::new("seed of the random inputs (0)", "随机输入的种子(默认 0)"),
+            about: Text::new("seed of the random inputs (0)", "随机输入的种子（默认 0）"),
         },
         Arg {
             name: "format",
@@ -52,7 +52,7 @@ pub const VERB: Verb = Verb {
             shape: Shape::Option("FILE.npz"),
             about: Text::new(
                 "arrays of your own, by argument name (np.savez)",
-                "使用自己的数组,按参数名存放(np.savez)",
+                "使用自己的数组,按参数名存放（np.savez）",
             ),
         },
         Arg {

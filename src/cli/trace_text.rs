@@ -86,7 +86,9 @@ fn column(rows: &[[String; CELLS]], cell: usize) -> usize {
 
 fn fits(rows: &[[String; CELLS]], layout: &[&[usize]], width: usize) -> bool {
     (0..).zip(layout).all(|(i, line)| {
-        let cells = line.iter().filter(|cell| layout.len() == 1 || **cell != NOTE);
+        let cells = line
+            .iter()
+            .filter(|cell| layout.len() == 1 || **cell != NOTE);
         let cells: usize = cells.map(|cell| column(rows, *cell) + 2).sum();
         cells + if i == 0 { 0 } else { 3 } <= width + 2
     })

@@ -55,7 +55,7 @@ pub const FORMAT: Arg = Arg {
     shape: Shape::OneOf(&["text", "json"]),
     about: Text::new(
         "text for people, json for programs (fields: `llmlab schema`)",
-        "text 供人阅读,json 供程序读取(字段说明见 `llmlab schema`)",
+        "text 供人阅读,json 供程序读取（字段说明见 `llmlab schema`）",
     ),
 };
 
@@ -163,6 +163,15 @@ pub const VERBS: &[Verb] = &[
     super::list::VERB,
     super::lesson::VERB,
     super::trace::VERB,
+    super::start::VERB,
+    super::quiz::VERB,
+    super::claims::VERB,
+    super::bench::VERB,
+    super::doctor::VERB,
+    super::transfer::EXPORT,
+    super::transfer::IMPORT,
+    super::new_lesson::VERB,
+    super::completions::VERB,
     super::help::VERB,
     super::help::SCHEMA,
 ];

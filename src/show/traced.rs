@@ -35,7 +35,12 @@ impl Traced {
     /// What stands at the top: sizes of the axes, and options that are not at their default.
     pub fn sizes(&self) -> Vec<(String, usize)> {
         match &self.source {
-            Source::Arrays(sizes) => sizes.iter().map(|(k, v)| (k.clone(), *v)).collect(),
+            Source::Arrays(sizes) => {
+                let mut sizes: Vec<_> = sizes.iter().map(|(k, v)| (k.clone(), *v)).collect();
+                let settings = self.lesson.problem.settings;
+                sizes.sort_by_key(|(name, _)| settings.iter().position(|s| s.name == name));
+                sizes
+            }
             Source::Case(case) => {
                 let settings = self.lesson.problem.settings.iter();
                 let sized = settings.map(|setting| (setting, case.size(setting.name)));
