@@ -89,7 +89,7 @@ pub fn bench(
         let err = agreement.err;
         return Err(lang.pick(
             format!("the kernel ({name}) is off by {err:.3e}, allowed is {tolerance:.3e}; it is not timed until it is right"),
-            format!("内核（{name}）误差为 {err:.3e},允许 {tolerance:.3e};结果正确之前不计时"),
+            format!("内核（{name}）误差为 {err:.3e}，允许 {tolerance:.3e}；结果正确之前不计时"),
         ));
     }
     drop(truth);

@@ -112,13 +112,13 @@ fn unknown(lesson: &Lesson, first: &Inputs, arrays: &[Named], lang: Lang) -> Res
     let meant = match nearest(name, problem.args.iter().map(|arg| arg.name)) {
         Some(near) => lang.pick(
             format!("; did you mean `{near}`?"),
-            format!(";是不是 `{near}`?"),
+            format!("；是不是 `{near}`？"),
         ),
         None => String::new(),
     };
     Err(lang.pick(
         format!("array `{name}` is no input of {id}; its inputs are {known}{meant}"),
-        format!("数组 `{name}` 不是 {id} 的输入;它的输入有 {known}{meant}"),
+        format!("数组 `{name}` 不是 {id} 的输入；它的输入有 {known}{meant}"),
     ))
 }
 
@@ -138,7 +138,7 @@ fn missing(problem: &Problem, arg: &Arg, arrays: &[Named], lang: Lang) -> String
     let names = names.join(", ");
     lang.pick(
         format!("array `{name}` is missing: the inputs are {expected}; the file holds {names}"),
-        format!("缺少数组 `{name}`:输入有 {expected};文件里只有 {names}"),
+        format!("缺少数组 `{name}`：输入有 {expected}；文件里只有 {names}"),
     )
 }
 
@@ -157,15 +157,15 @@ fn value(arg: &Arg, array: &Named, lang: Lang) -> Result<Value, String> {
         return Err(match arg.kind {
             ArgKind::Number => lang.pick(
                 format!("`{name}` is one number; an array of shape {shape:?} came"),
-                format!("`{name}` 应是一个数,得到的却是形状为 {shape:?} 的数组"),
+                format!("`{name}` 应是一个数，得到的却是形状为 {shape:?} 的数组"),
             ),
             ArgKind::OptionalBroadcast(_) => lang.pick(
                 format!("`{name}` must broadcast to [{axes}], which are {rank} axes; shape {shape:?} came"),
-                format!("`{name}` 必须能广播到 [{axes}](共 {rank} 个轴),得到的形状是 {shape:?}"),
+                format!("`{name}` 必须能广播到 [{axes}]（共 {rank} 个轴），得到的形状是 {shape:?}"),
             ),
             _ => lang.pick(
                 format!("`{name}` has the axes [{axes}]; shape {shape:?} came, which has {} instead of {rank}", shape.len()),
-                format!("`{name}` 的轴是 [{axes}],得到的形状 {shape:?} 有 {} 个轴,应为 {rank} 个", shape.len()),
+                format!("`{name}` 的轴是 [{axes}]，得到的形状 {shape:?} 有 {} 个轴，应为 {rank} 个", shape.len()),
             ),
         });
     }
@@ -187,13 +187,13 @@ fn value(arg: &Arg, array: &Named, lang: Lang) -> Result<Value, String> {
             let mask = match (kind, &array.data) {
                 (ArgKind::OptionalBroadcast(_), Data::Bool(_)) => lang.pick(
                     ", with 0 where a key may be seen and -inf where not".to_string(),
-                    ",可见处为 0,被屏蔽处为 -inf".to_string(),
+                    "，可见处为 0，被屏蔽处为 -inf".to_string(),
                 ),
                 _ => String::new(),
             };
             Err(lang.pick(
                 format!("`{name}` [{axes}] takes {want}{mask}; {dtype} came: save {name}.astype(np.{want})"),
-                format!("`{name}` [{axes}] 需要 {want}{mask},得到的是 {dtype};保存前请用 {name}.astype(np.{want}) 转换"),
+                format!("`{name}` [{axes}] 需要 {want}{mask}，得到的是 {dtype}；保存前请用 {name}.astype(np.{want}) 转换"),
             ))
         }
     }
@@ -221,7 +221,7 @@ fn fits<'a>(
         };
         return Err(lang.pick(
             format!("axis {axis} of `{name}` has size {size}; it must be {rule}"),
-            format!("`{name}` 的轴 {axis} 大小为 {size},应{rule}"),
+            format!("`{name}` 的轴 {axis} 大小为 {size}，应{rule}"),
         ));
     }
     if let Ok(fixed) = axis.parse::<usize>() {
@@ -229,7 +229,7 @@ fn fits<'a>(
             true => Ok(()),
             false => Err(lang.pick(
                 format!("`{name}` has an axis of size {fixed}; {size} came"),
-                format!("`{name}` 有一个大小为 {fixed} 的轴,得到的是 {size}"),
+                format!("`{name}` 有一个大小为 {fixed} 的轴，得到的是 {size}"),
             )),
         };
     }
@@ -237,7 +237,7 @@ fn fits<'a>(
     if known != size {
         return Err(lang.pick(
             format!("axis {axis} has size {known} in `{other}` and {size} in `{name}`; they must be equal"),
-            format!("轴 {axis} 在 `{other}` 中是 {known},在 `{name}` 中是 {size},两者必须相等"),
+            format!("轴 {axis} 在 `{other}` 中是 {known}，在 `{name}` 中是 {size}，两者必须相等"),
         ));
     }
     Ok(())
@@ -257,7 +257,7 @@ fn broadcasts(
             let want = want.unwrap_or(1);
             return Err(lang.pick(
                 format!("`{name}` must broadcast to [{axes}]: axis {axis} is 1 or {want}; {got} came (shape {shape:?})"),
-                format!("`{name}` 必须能广播到 [{axes}]:轴 {axis} 应为 1 或 {want},得到的是 {got}(形状 {shape:?})"),
+                format!("`{name}` 必须能广播到 [{axes}]：轴 {axis} 应为 1 或 {want}，得到的是 {got}（形状 {shape:?}）"),
             ));
         }
     }

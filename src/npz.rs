@@ -22,7 +22,7 @@ pub fn read(path: &Path, lang: Lang) -> Result<Vec<Named>, String> {
     let unreadable = |error: std::io::Error| {
         lang.pick(
             format!("{shown} cannot be read: {error}"),
-            format!("无法读取 {shown}:{error}"),
+            format!("无法读取 {shown}：{error}"),
         )
     };
     let file = std::fs::File::open(path).map_err(unreadable)?;
@@ -30,7 +30,7 @@ pub fn read(path: &Path, lang: Lang) -> Result<Vec<Named>, String> {
     if !about.is_file() || about.len() > MOST_BYTES {
         return Err(lang.pick(
             format!("{shown} is not a file of at most 4 GiB; save one with np.savez"),
-            format!("{shown} 不是 4 GiB 以内的普通文件;请用 np.savez 保存"),
+            format!("{shown} 不是 4 GiB 以内的普通文件；请用 np.savez 保存"),
         ));
     }
     let mut bytes = Vec::new();
@@ -54,7 +54,7 @@ pub fn write(path: &Path, arrays: &[(String, Data)], lang: Lang) -> Result<(), S
         let shown = path.display();
         lang.pick(
             format!("{shown} cannot be written: {error}"),
-            format!("无法写入 {shown}:{error}"),
+            format!("无法写入 {shown}：{error}"),
         )
     })
 }
@@ -95,31 +95,31 @@ impl NpzError {
         match self {
             NpzError::NotZip => lang.pick(
                 "this is not an .npz file (a zip of arrays); save one with np.savez(\"in.npz\", q=q, …)".into(),
-                "这不是 .npz 文件（由数组组成的 zip）;请用 np.savez(\"in.npz\", q=q, …) 保存".into(),
+                "这不是 .npz 文件（由数组组成的 zip）；请用 np.savez(\"in.npz\", q=q, …) 保存".into(),
             ),
             NpzError::Damaged => lang.pick(
                 "the zip directory is damaged or cut off; save the file again".into(),
-                "zip 目录已损坏或被截断;请重新保存".into(),
+                "zip 目录已损坏或被截断；请重新保存".into(),
             ),
             NpzError::Large => lang.pick(
                 "zip64 archives are not read; save smaller arrays with np.savez".into(),
-                "不支持 zip64;请用 np.savez 保存较小的数组".into(),
+                "不支持 zip64；请用 np.savez 保存较小的数组".into(),
             ),
             NpzError::Compressed(name) => lang.pick(
                 format!("array `{name}` is compressed; save it with np.savez instead of np.savez_compressed"),
-                format!("数组 `{name}` 是压缩存储的;请改用 np.savez(而不是 np.savez_compressed)"),
+                format!("数组 `{name}` 是压缩存储的；请改用 np.savez（而不是 np.savez_compressed）"),
             ),
             NpzError::Header(name) => lang.pick(
                 format!("`{name}` is not an array in NumPy's format (.npy, version 1 to 3)"),
-                format!("`{name}` 不是 NumPy 格式（.npy,版本 1 至 3）的数组"),
+                format!("`{name}` 不是 NumPy 格式（.npy，版本 1 至 3）的数组"),
             ),
             NpzError::Dtype(name, dtype) => lang.pick(
                 format!("array `{name}` has dtype {dtype}; save it as float32, float64, an integer type or bool"),
-                format!("数组 `{name}` 的 dtype 是 {dtype};请保存为 float32、float64、整数类型或 bool"),
+                format!("数组 `{name}` 的 dtype 是 {dtype}；请保存为 float32、float64、整数类型或 bool"),
             ),
             NpzError::Length { name, want, got } => lang.pick(
                 format!("array `{name}` should have {want} bytes of data and has {got}; save the file again"),
-                format!("数组 `{name}` 应有 {want} 字节数据,实际为 {got};请重新保存"),
+                format!("数组 `{name}` 应有 {want} 字节数据，实际为 {got}；请重新保存"),
             ),
         }
     }

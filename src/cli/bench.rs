@@ -14,14 +14,14 @@ pub const VERB: Verb = Verb {
     name: "bench",
     about: Text::new(
         "time reference and kernel on the large case, against the machine's limits",
-        "在大用例上比较参考实现与内核的耗时,并对照本机极限",
+        "在大用例上比较参考实现与内核的耗时，并对照本机极限",
     ),
     args: &[
         LESSON,
         Arg {
             name: "seconds",
             shape: Shape::Option("N"),
-            about: Text::new("how long to measure (2)", "测量时长,单位秒（默认 2）"),
+            about: Text::new("how long to measure (2)", "测量时长，单位秒（默认 2）"),
         },
         Arg {
             name: "seed",
@@ -63,7 +63,7 @@ pub fn text(bench: &Bench, width: usize, lang: Lang) -> String {
     put(format!("{} {}", bench.lesson.bold(), settings.join(" ")));
     put(lang.pick(
         format!("work: {work} on at least {bytes}, {intensity:.1} FLOP per byte"),
-        format!("计算量:{work},至少读写 {bytes},每字节 {intensity:.1} FLOP"),
+        format!("计算量：{work}，至少读写 {bytes}，每字节 {intensity:.1} FLOP"),
     ));
     let Machine {
         copy_gb_s: copy,
@@ -77,7 +77,7 @@ pub fn text(bench: &Bench, width: usize, lang: Lang) -> String {
     };
     put(lang.pick(
         format!("machine: copies {copy:.1} GB/s, {fma:.0} GFLOP/s of FMA ({tier}, {threads} threads); so at best {limit}, bound by {bound}"),
-        format!("本机:拷贝 {copy:.1} GB/s,FMA {fma:.0} GFLOP/s({tier},{threads} 线程);极限 {limit},受限于{bound}"),
+        format!("本机：拷贝 {copy:.1} GB/s，FMA {fma:.0} GFLOP/s（{tier}，{threads} 线程）；极限 {limit}，受限于{bound}"),
     ));
     let (error, tolerance) = (bench.error, bench.tolerance);
     put(lang.pick(
@@ -86,7 +86,7 @@ pub fn text(bench: &Bench, width: usize, lang: Lang) -> String {
             bench.kernel
         ),
         format!(
-            "内核:{};误差 {error:.1e},允许 {tolerance:.1e}",
+            "内核：{}；误差 {error:.1e}，允许 {tolerance:.1e}",
             bench.kernel
         ),
     ));
@@ -109,7 +109,7 @@ fn line(row: &Row, lang: Lang) -> String {
             let (min, max) = (time(row.min_s), time(row.max_s));
             lang.pick(
                 format!("{min} to {max} in {runs} runs"),
-                format!("{runs} 次运行,{min} 至 {max}"),
+                format!("{runs} 次运行，{min} 至 {max}"),
             )
         }
     };

@@ -14,7 +14,7 @@ pub const VERB: Verb = Verb {
     name: "claims",
     about: Text::new(
         "the notes' claims: right, imprecise or wrong, and why",
-        "笔记中的说法:正确、不精确还是错误,以及原因",
+        "笔记中的说法：正确、不精确还是错误，以及原因",
     ),
     args: &[
         Arg {
@@ -22,7 +22,7 @@ pub const VERB: Verb = Verb {
             shape: Shape::OptionalWord,
             about: Text::new(
                 "one claim (C047: its correction and a demonstration) or one lesson",
-                "某条说法（如 C047:给出更正并演示）或某一课",
+                "某条说法（如 C047：给出更正并演示）或某一课",
             ),
         },
         FORMAT,
@@ -87,7 +87,7 @@ pub fn find(which: Option<&str>, lang: Lang) -> Result<Vec<Found>, String> {
     if !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(lang.pick(
             format!("no lesson is about a claim {word}; `llmlab claims` lists those there are"),
-            format!("现有课程没有涉及编号 {word} 的说法;用 `llmlab claims` 查看全部"),
+            format!("现有课程没有涉及编号 {word} 的说法；用 `llmlab claims` 查看全部"),
         ));
     }
     let lesson = find_lesson(word, lang)?;

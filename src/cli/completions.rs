@@ -17,7 +17,7 @@ pub const VERB: Verb = Verb {
         shape: Shape::Word,
         about: Text::new(
             "the shell: `source <(llmlab completions bash)`",
-            "所用的 shell,例如 `source <(llmlab completions bash)`",
+            "所用的 shell，例如 `source <(llmlab completions bash)`",
         ),
     }],
     run,
@@ -29,7 +29,7 @@ fn run(session: &mut Session, values: &Values) -> Result<ExitCode, String> {
     let shell: Shell = name.parse().map_err(|_| {
         lang.pick(
             format!("`{name}` is not a shell that is known here; the shells are bash, zsh, fish, elvish, powershell"),
-            format!("不支持名为 `{name}` 的 shell;可选:bash、zsh、fish、elvish、powershell"),
+            format!("不支持名为 `{name}` 的 shell；可选：bash、zsh、fish、elvish、powershell"),
         )
     })?;
     session.say(script(shell, lang));

@@ -16,7 +16,7 @@ pub const VERB: Verb = Verb {
     name: "doctor",
     about: Text::new(
         "CPU, kernels, Rust toolchain, directories, terminal: one fix per problem",
-        "检查 CPU、内核、Rust 工具链、目录与终端,每个问题给出一条修复办法",
+        "检查 CPU、内核、Rust 工具链、目录与终端，每个问题给出一条修复办法",
     ),
     args: &[FORMAT],
     run,
@@ -87,7 +87,7 @@ pub fn checks(session: &Session) -> Vec<Check> {
         Some(height) => format!("{} × {height}, {colour}", session.width),
         None => lang.pick(
             format!("output is piped: {} columns, {colour}", session.width),
-            format!("输出被重定向:{} 列,{colour}", session.width),
+            format!("输出被重定向：{} 列，{colour}", session.width),
         ),
     };
     vec![
@@ -107,7 +107,7 @@ pub fn checks(session: &Session) -> Vec<Check> {
             "gpu",
             lang.pick(
                 "no GPU is used: every kernel of this version runs on the CPU",
-                "未使用 GPU:此版本的所有内核都在 CPU 上运行",
+                "未使用 GPU：此版本的所有内核都在 CPU 上运行",
             )
             .to_string(),
         ),
@@ -167,7 +167,7 @@ fn tool(name: &'static str, lang: Lang) -> Check {
     let needed = env!("CARGO_PKG_RUST_VERSION");
     let fix = lang.pick(
         format!("install Rust {needed} or later from https://rustup.rs (or `rustup update`); only checking and running Rust code needs it"),
-        format!("从 https://rustup.rs 安装 Rust {needed} 或更新版本（或运行 `rustup update`）;只有评测和运行 Rust 代码才需要它"),
+        format!("从 https://rustup.rs 安装 Rust {needed} 或更新版本（或运行 `rustup update`）；只有评测和运行 Rust 代码才需要它"),
     );
     Check {
         name,
@@ -206,7 +206,7 @@ fn cache_directory(lang: Lang) -> Result<PathBuf, String> {
     base.map(|base| base.join("llmlab")).ok_or_else(|| {
         lang.pick(
             "there is no home directory: set LLMLAB_CACHE to a directory",
-            "找不到主目录:请把 LLMLAB_CACHE 设为一个目录",
+            "找不到主目录：请把 LLMLAB_CACHE 设为一个目录",
         )
         .to_string()
     })
@@ -244,7 +244,7 @@ fn directory(name: &'static str, path: Result<PathBuf, String>, lang: Lang) -> C
     };
     let fix = lang.pick(
         format!("{shown} cannot be written to: set {variable} to a directory of yours"),
-        format!("无法写入 {shown}:请把 {variable} 设为可写的目录"),
+        format!("无法写入 {shown}：请把 {variable} 设为可写的目录"),
     );
     Check {
         name,

@@ -9,12 +9,12 @@ pub const VERB: Verb = Verb {
     name: "help",
     about: Text::new(
         "this help, or that of one command (`help json`: the JSON formats)",
-        "显示帮助,或某个命令的帮助（`help json`:JSON 格式说明）",
+        "显示帮助，或某个命令的帮助（`help json`：JSON 格式说明）",
     ),
     args: &[Arg {
         name: "topic",
         shape: Shape::OptionalWord,
-        about: Text::new("a command, or `json`", "一个命令,或 `json`"),
+        about: Text::new("a command, or `json`", "一个命令，或 `json`"),
     }],
     run,
 };
@@ -61,7 +61,7 @@ pub fn text(topic: Option<&str>, lang: Lang) -> Result<String, String> {
     let fix = match crate::near::nearest(topic, known.chain(["json"])) {
         Some(near) => lang.pick(
             format!("did you mean `{near}`?"),
-            format!("是不是想输入 `{near}`?"),
+            format!("是不是想输入 `{near}`？"),
         ),
         None => lang.pick(
             "`llmlab help` lists the commands".into(),
@@ -70,7 +70,7 @@ pub fn text(topic: Option<&str>, lang: Lang) -> Result<String, String> {
     };
     Err(lang.pick(
         format!("there is no command `{topic}`; {fix}"),
-        format!("没有命令 `{topic}`;{fix}"),
+        format!("没有命令 `{topic}`；{fix}"),
     ))
 }
 

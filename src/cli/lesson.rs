@@ -54,7 +54,7 @@ fn text(session: &Session, lesson: &Lesson) -> String {
     let mut out = format!(
         "{}\n\n{body}\n{}\n",
         header.dimmed(),
-        lang.pick("Try:", "动手试试:").bold()
+        lang.pick("Try:", "动手试试：").bold()
     );
     let id = lesson.id;
     let tries = [

@@ -26,14 +26,14 @@ pub const MAP: Verb = Verb {
 
 pub const VERB: Verb = Verb {
     name: "list",
-    about: Text::new("every lesson, one line each", "列出所有课程,每课一行"),
+    about: Text::new("every lesson, one line each", "列出所有课程，每课一行"),
     args: &[
         Arg {
             name: "track",
             shape: Shape::OneOf(&["phone", "whiteboard", "leader", "algorithms"]),
             about: Text::new(
                 "only one track: phone, whiteboard, leader or algorithms",
-                "只列一条路线:phone、whiteboard、leader 或 algorithms",
+                "只列一条路线：phone、whiteboard、leader 或 algorithms",
             ),
         },
         FORMAT,
@@ -95,7 +95,7 @@ fn track_about(track: Track) -> Text {
         Track::Whiteboard => Text::new("written by hand", "白板手写"),
         Track::Leader => Text::new(
             "in production: long context, 4-bit",
-            "生产落地:长上下文、4-bit",
+            "生产落地：长上下文、4-bit",
         ),
         Track::Algorithms => Text::new("few-shot, long tail", "小样本与长尾"),
     }
@@ -123,11 +123,11 @@ pub fn map(session: &Session, passed: &[String]) -> String {
     out += &match next(passed) {
         Some(lesson) => {
             let command = session.command(&format!("lesson {}", lesson.id));
-            format!("{} {}", lang.pick("next:", "下一步:"), command.cyan())
+            format!("{} {}", lang.pick("next:", "下一步："), command.cyan())
         }
         None => {
             let command = session.command("quiz");
-            let all = lang.pick("every lesson is passed; next:", "全部课程已通过;下一步:");
+            let all = lang.pick("every lesson is passed; next:", "全部课程已通过；下一步：");
             format!("{all} {}", command.cyan())
         }
     };

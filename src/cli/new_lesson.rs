@@ -16,7 +16,7 @@ pub const VERB: Verb = Verb {
     args: &[Arg {
         name: "id",
         shape: Shape::Word,
-        about: Text::new("its id, such as layer-norm", "课程 id,例如 layer-norm"),
+        about: Text::new("its id, such as layer-norm", "课程 id，例如 layer-norm"),
     }],
     run,
 };
@@ -43,14 +43,14 @@ fn run(session: &mut Session, values: &Values) -> Result<ExitCode, String> {
     let root = here.ancestors().find(|path| is_checkout(path)).ok_or_else(|| {
         lang.pick(
             "this is not llmlab's source: go to a checkout (the directory with lessons/mod.rs) and type this again",
-            "当前目录不在 llmlab 源码中:请进入源码目录（含 lessons/mod.rs）后重试",
+            "当前目录不在 llmlab 源码中：请进入源码目录（含 lessons/mod.rs）后重试",
         )
     })?;
     let folder = scaffold(root, id, lang)?;
     let shown = folder.strip_prefix(&here).unwrap_or(&folder).display();
     session.say(lang.pick(
         format!("wrote {shown}/ and its lines in lessons/mod.rs; it builds and passes its own check as it is."),
-        format!("已生成 {shown}/ 并登记到 lessons/mod.rs;现在就能编译并通过自检。"),
+        format!("已生成 {shown}/ 并登记到 lessons/mod.rs；现在就能编译并通过自检。"),
     ));
     let steps = [
         (
@@ -63,7 +63,7 @@ fn run(session: &mut Session, values: &Values) -> Result<ExitCode, String> {
         ),
         (
             "cargo test --release".to_string(),
-            lang.pick("the laws: what is still missing", "各项约束:还缺什么"),
+            lang.pick("the laws: what is still missing", "各项约束：还缺什么"),
         ),
     ];
     for (command, about) in steps {
@@ -89,7 +89,7 @@ pub fn scaffold(root: &Path, id: &str, lang: Lang) -> Result<PathBuf, String> {
     if !is_id(id) {
         return Err(lang.pick(
             format!("`{id}` is no lesson id; write lower-case words with hyphens, and no Rust keyword: layer-norm"),
-            format!("`{id}` 不是合法的课程 id;请用小写单词加连字符,且不能是 Rust 关键字,例如 layer-norm"),
+            format!("`{id}` 不是合法的课程 id；请用小写单词加连字符，且不能是 Rust 关键字，例如 layer-norm"),
         ));
     }
     let module = id.replace('-', "_");
@@ -97,14 +97,14 @@ pub fn scaffold(root: &Path, id: &str, lang: Lang) -> Result<PathBuf, String> {
     if crate::lessons::find(id).is_some() || folder.exists() {
         return Err(lang.pick(
             format!("there is a lesson `{id}` already; choose another id"),
-            format!("课程 `{id}` 已存在;请换一个 id"),
+            format!("课程 `{id}` 已存在；请换一个 id"),
         ));
     }
     let failed = |path: &Path, error: std::io::Error| {
         let shown = path.display();
         lang.pick(
             format!("{shown} cannot be written: {error}"),
-            format!("无法写入 {shown}:{error}"),
+            format!("无法写入 {shown}：{error}"),
         )
     };
     let catalogue = root.join("lessons/mod.rs");
@@ -112,7 +112,7 @@ pub fn scaffold(root: &Path, id: &str, lang: Lang) -> Result<PathBuf, String> {
     let listed = add_to_catalogue(&text, &module).ok_or_else(|| {
         lang.pick(
             "lessons/mod.rs has no list LESSONS to add a line to; restore it first",
-            "lessons/mod.rs 中找不到 LESSONS 列表;请先恢复该文件",
+            "lessons/mod.rs 中找不到 LESSONS 列表；请先恢复该文件",
         )
     })?;
     std::fs::create_dir_all(&folder).map_err(|error| failed(&folder, error))?;

@@ -13,7 +13,7 @@ pub const VERB: Verb = Verb {
     name: "start",
     about: Text::new(
         "write the file to fill in: signature and one sentence",
-        "生成待填写的文件:函数签名与一句说明",
+        "生成待填写的文件：函数签名与一句说明",
     ),
     args: &[
         LESSON,
@@ -22,7 +22,7 @@ pub const VERB: Verb = Verb {
             shape: Shape::Option("FILE"),
             about: Text::new(
                 "the file or directory (default: here, named like the lesson)",
-                "文件或目录（默认写到当前目录,以课程命名）",
+                "文件或目录（默认写到当前目录，以课程命名）",
             ),
         },
         Arg {
@@ -42,7 +42,7 @@ fn run(session: &mut Session, values: &Values) -> Result<ExitCode, String> {
     let next = session.command(&format!("check {} {shown}", lesson.id));
     session.say(lang.pick(
         format!("wrote {shown}; fill it in, then: {}", next.cyan()),
-        format!("已写入 {shown};填写之后运行:{}", next.cyan()),
+        format!("已写入 {shown}；填写之后运行：{}", next.cyan()),
     ));
     Ok(ExitCode::SUCCESS)
 }
@@ -74,11 +74,11 @@ pub fn start(
     written.map_err(|error| match error.kind() {
         std::io::ErrorKind::AlreadyExists => lang.pick(
             format!("{shown} is there already and stays as it is; --force overwrites it, --out FILE writes elsewhere"),
-            format!("{shown} 已存在,未作改动;用 --force 覆盖,或用 --out 文件名 写到别处"),
+            format!("{shown} 已存在，未作改动；用 --force 覆盖，或用 --out 文件名 写到别处"),
         ),
         _ => lang.pick(
             format!("{shown} cannot be written: {error}; --out FILE writes elsewhere"),
-            format!("无法写入 {shown}:{error};可用 --out 文件名 写到别处"),
+            format!("无法写入 {shown}：{error}；可用 --out 文件名 写到别处"),
         ),
     })?;
     Ok(path)

@@ -15,14 +15,14 @@ pub const VERB: Verb = Verb {
     name: "trace",
     about: Text::new(
         "run the reference step by step: formula, axes, sizes, FLOP, values",
-        "逐步运行参考实现:公式、轴、尺寸、FLOP 与数值",
+        "逐步运行参考实现：公式、轴、尺寸、FLOP 与数值",
     ),
     args: &[
         LESSON,
         Arg {
             name: "settings",
             shape: Shape::Settings,
-            about: Text::new("sizes and options: n=6 d=64", "尺寸与选项,如 n=6 d=64"),
+            about: Text::new("sizes and options: n=6 d=64", "尺寸与选项，如 n=6 d=64"),
         },
         Arg {
             name: "set",
@@ -35,7 +35,7 @@ pub const VERB: Verb = Verb {
         Arg {
             name: "case",
             shape: Shape::Option("CASE"),
-            about: Text::new("a kind of case, such as ragged", "用例类型,如 ragged"),
+            about: Text::new("a kind of case, such as ragged", "用例类型，如 ragged"),
         },
         Arg {
             name: "seed",
@@ -52,7 +52,7 @@ pub const VERB: Verb = Verb {
             shape: Shape::Option("FILE.npz"),
             about: Text::new(
                 "arrays of your own, by argument name (np.savez)",
-                "使用自己的数组,按参数名存放（np.savez）",
+                "使用自己的数组，按参数名存放（np.savez）",
             ),
         },
         Arg {
@@ -134,7 +134,7 @@ fn from_file(
     if let Some(other) = others.chain(set).next() {
         return Err(lang.pick(
             format!("--inputs brings its own sizes and values; leave --{other} out"),
-            format!("--inputs 已经给出尺寸和数值,请去掉 --{other}"),
+            format!("--inputs 已经给出尺寸和数值，请去掉 --{other}"),
         ));
     }
     let arrays = npz::read(path, lang)?;
@@ -150,7 +150,7 @@ fn setting(word: &str, lang: Lang) -> Result<(String, usize), String> {
     parsed.ok_or_else(|| {
         lang.pick(
             format!("`{word}` is not a setting; write a name and a whole number: n=6"),
-            format!("`{word}` 不是合法的设置;请写成 名字=整数,例如 n=6"),
+            format!("`{word}` 不是合法的设置；请写成 名字=整数，例如 n=6"),
         )
     })
 }

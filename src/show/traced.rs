@@ -91,7 +91,7 @@ pub fn traced(
         let (need, most) = (gigabytes(need), gigabytes(MOST_BYTES));
         return Err(lang.pick(
             format!("a trace keeps every step, which takes {need} GB at these sizes; up to {most} GB are allowed: choose smaller ones"),
-            format!("trace 会保存每一步的结果,这样的尺寸需要 {need} GB,上限为 {most} GB;请改用更小的尺寸"),
+            format!("trace 会保存每一步的结果，这样的尺寸需要 {need} GB，上限为 {most} GB；请改用更小的尺寸"),
         ));
     }
     let inputs = inputs();
@@ -99,7 +99,7 @@ pub fn traced(
     let outputs = guarded(|| (problem.reference)(&inputs, &mut trace)).map_err(|words| {
         lang.pick(
             format!("the reference cannot take these values: {words}"),
-            format!("参考实现无法处理这些输入值:{words}"),
+            format!("参考实现无法处理这些输入值：{words}"),
         )
     })?;
     Ok(Traced {
