@@ -1,15 +1,25 @@
 //! The program: one verb table, one session, and the only place that talks to a terminal.
 
+mod bench;
+mod claims;
+mod completions;
+mod doctor;
 mod help;
 mod lesson;
 mod list;
 pub mod markdown;
+mod new_lesson;
 mod quiz;
 mod session;
+mod start;
+mod trace;
+mod trace_text;
 mod transfer;
 pub mod verbs;
 mod wrap;
 
+pub use help::JSON;
+pub use new_lesson::{MARK, scaffold};
 pub use session::{Asked, Session};
 pub use verbs::{Arg, Shape, VERBS, Values, Verb};
 pub use wrap::{columns, wrap};
