@@ -54,7 +54,7 @@ impl std::error::Error for Error {}
 /// cos and sin of every token's angles: made once, used for q, k and every layer.
 ///
 /// One row of `head_dim` floats for each token: the cosines of all pairs, then their sines.
-/// Angles are computed in f64, since m·θ in f32 is off by up to m·2⁻²⁴.
+/// Angles are computed in f64, since m·θ in f32 is off by up to m·2⁻²³.
 pub struct Table {
     shape: Shape,
     values: Vec<f32>,

@@ -3,11 +3,12 @@
 use crate::problem::{Bug, Convention};
 use crate::text::Text;
 
-const fn bug(id: &'static str, en: [&'static str; 2], zh: [&'static str; 2]) -> Bug {
+/// A bug's sentence and its repair, each in English and Chinese.
+const fn bug(id: &'static str, sentence: [&'static str; 2], repair: [&'static str; 2]) -> Bug {
     Bug {
         id,
-        sentence: Text::new(en[0], zh[0]),
-        repair: Text::new(en[1], zh[1]),
+        sentence: Text::new(sentence[0], sentence[1]),
+        repair: Text::new(repair[0], repair[1]),
     }
 }
 

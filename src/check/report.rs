@@ -233,7 +233,7 @@ pub struct Divergence {
     /// The first one that is not.
     pub step: String,
     pub formula: String,
-    /// The learner's step of the same name, if there is one.
+    /// Whether the run has a step of this name, with other values.
     pub same_name: bool,
 }
 

@@ -238,17 +238,19 @@ pub fn divergence(divergence: &Divergence, lang: Lang) -> String {
         last_equal,
         step,
         formula,
-        ..
+        same_name,
     } = divergence;
-    match (last_equal, lang) {
-        (Some(last), Lang::En) => {
-            format!("right up to step {last}; step {step} = {formula} is the first that differs")
-        }
-        (Some(last), Lang::Zh) => {
-            format!("到 {last} 这一步为止都对；第一个不同的步骤是 {step} = {formula}")
-        }
-        (None, Lang::En) => format!("step {step} = {formula} is the first that differs"),
-        (None, Lang::Zh) => format!("第一个不同的步骤是 {step} = {formula}"),
+    let last = last_equal
+        .as_ref()
+        .map_or(String::new(), |last| match lang {
+            Lang::En => format!("your run agrees with the reference up to step {last}; "),
+            Lang::Zh => format!("到 {last} 这一步为止与参考实现一致；"),
+        });
+    match (same_name, lang) {
+        (true, Lang::En) => format!("{last}step {step} = {formula} is the first that differs"),
+        (true, Lang::Zh) => format!("{last}第一个不同的步骤是 {step} = {formula}"),
+        (false, Lang::En) => format!("{last}{step} = {formula} is nowhere in it"),
+        (false, Lang::Zh) => format!("{last}其中没有出现 {step} = {formula}"),
     }
 }
 

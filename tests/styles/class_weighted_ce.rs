@@ -19,7 +19,10 @@ fn roots(counts: &Labels) -> Vec<f32> {
 }
 
 fn rows(logits: &Tensor) -> Vec<Vec<f32>> {
-    logits.outer_iter().map(|row| row.iter().copied().collect()).collect()
+    logits
+        .outer_iter()
+        .map(|row| row.iter().copied().collect())
+        .collect()
 }
 
 fn log_softmax_of(row: &[f32]) -> Vec<f32> {
@@ -63,17 +66,21 @@ fn mean(pairs: impl IntoIterator<Item = (f32, f32)>) -> f32 {
 }
 
 /// Right weights and average around a wrong loss of one row.
-fn with_loss(
-    loss: impl Fn(&[f32], usize) -> f32,
-) -> impl Fn(&Tensor, &Labels, &Labels) -> f32 {
+fn with_loss(loss: impl Fn(&[f32], usize) -> f32) -> impl Fn(&Tensor, &Labels, &Labels) -> f32 {
     move |logits, targets, counts| {
         let (w, rows) = (roots(counts), rows(logits));
-        mean(kept(targets).into_iter().map(|(i, y)| (w[y], loss(&rows[i], y))))
+        mean(
+            kept(targets)
+                .into_iter()
+                .map(|(i, y)| (w[y], loss(&rows[i], y))),
+        )
     }
 }
 
 /// Right losses and average around wrong weights.
-fn with_weights(weights: impl Fn(&Labels) -> Vec<f32>) -> impl Fn(&Tensor, &Labels, &Labels) -> f32 {
+fn with_weights(
+    weights: impl Fn(&Labels) -> Vec<f32>,
+) -> impl Fn(&Tensor, &Labels, &Labels) -> f32 {
     move |logits, targets, counts| {
         let w = weights(counts);
         mean(losses(logits, targets).into_iter().map(|(y, l)| (w[y], l)))
@@ -143,7 +150,11 @@ fn one_hot(logits: &Tensor, targets: &Labels, class_counts: &Labels) -> Tensor {
     let log_probs = log_softmax(logits, 1);
     let loss = einsum("n c, n c -> ", &[&weighted, &log_probs]);
     let total = weighted.sum();
-    if total > 0.0 { -loss / total } else { Tensor::zeros(IxDyn(&[])) }
+    if total > 0.0 {
+        -loss / total
+    } else {
+        Tensor::zeros(IxDyn(&[]))
+    }
 }
 
 fn in_f64(logits: &Tensor, targets: &Labels, class_counts: &Labels) -> f64 {
@@ -199,14 +210,26 @@ fn traced(logits: &Tensor, targets: &Labels, class_counts: &Labels, trace: &mut 
     trace.step("weights", "√(n_max/n_k)", "c", &weights);
     let log_probs = log_softmax(logits, 1);
     trace.step("log_probs", "log softmax", "n c", &log_probs);
-    let pick = |i: usize| if targets[i] < 0 { 0.0 } else { -log_probs[[i, targets[i] as usize]] };
+    let pick = |i: usize| {
+        if targets[i] < 0 {
+            0.0
+        } else {
+            -log_probs[[i, targets[i] as usize]]
+        }
+    };
     let nll = Array1::from_shape_fn(targets.len(), pick);
     trace.step("nll", "−log p", "n", &nll);
-    let own = targets.iter().map(|&y| if y < 0 { 0.0 } else { weights[y as usize] });
+    let own = targets
+        .iter()
+        .map(|&y| if y < 0 { 0.0 } else { weights[y as usize] });
     let own: Array1<f32> = own.collect();
     let weighted = &own * &nll;
     trace.step("weighted", "w·ℓ", "n", &weighted);
-    if own.sum() > 0.0 { weighted.sum() / own.sum() } else { 0.0 }
+    if own.sum() > 0.0 {
+        weighted.sum() / own.sum()
+    } else {
+        0.0
+    }
 }
 
 /// Weights normalised to sum 1 first: their scale cancels.
@@ -296,9 +319,8 @@ fn zero_count_nan(logits: &Tensor, targets: &Labels, class_counts: &Labels) -> f
 }
 
 fn weight_inside_log(logits: &Tensor, targets: &Labels, class_counts: &Labels) -> f32 {
-    let w = roots(class_counts);
-    let all = losses(logits, targets);
-    let sum: f32 = all.iter().map(|&(y, l)| -(w[y] * (-l).exp()).ln()).sum();
+    let (w, all) = (roots(class_counts), losses(logits, targets));
+    let sum: f32 = all.iter().map(|&(y, l)| l - w[y].ln()).sum();
     divide(sum, all.len() as f32)
 }
 
@@ -344,7 +366,11 @@ fn ignored_in_denominator(logits: &Tensor, targets: &Labels, class_counts: &Labe
     let (mut up, mut down) = (0.0, 0.0);
     for (i, &target) in targets.iter().enumerate() {
         let y = target.max(0) as usize;
-        let nll = if target == -100 { 0.0 } else { -log_probs[[i, y]] };
+        let nll = if target == -100 {
+            0.0
+        } else {
+            -log_probs[[i, y]]
+        };
         up += w[y] * nll;
         down += w[y];
     }
@@ -365,7 +391,11 @@ fn all_ignored_nan(logits: &Tensor, targets: &Labels, class_counts: &Labels) -> 
 fn batch_axis(logits: &Tensor, targets: &Labels, class_counts: &Labels) -> f32 {
     let w = roots(class_counts);
     let log_probs = log_softmax(logits, 0);
-    mean(kept(targets).into_iter().map(|(i, y)| (w[y], -log_probs[[i, y]])))
+    mean(
+        kept(targets)
+            .into_iter()
+            .map(|(i, y)| (w[y], -log_probs[[i, y]])),
+    )
 }
 
 fn target_minus_one(logits: &Tensor, targets: &Labels, class_counts: &Labels) -> f32 {
@@ -408,47 +438,94 @@ pub fn wrong() -> Vec<Named> {
     vec![
         boxed("inverse-not-sqrt", candidate(with_weights(ratio))),
         boxed("freq-not-inverse", candidate(with_weights(upside_down))),
-        boxed("unweighted", candidate(with_weights(|counts| vec![1.0; counts.len()]))),
+        boxed(
+            "unweighted",
+            candidate(with_weights(|counts| vec![1.0; counts.len()])),
+        ),
         boxed("weight-on-prediction", candidate(weight_on_prediction)),
         boxed("batch-counts", candidate(batch_counts)),
-        boxed("weight-twice", candidate(with_average(|all, _| {
-            let up: f32 = all.iter().map(|(_, w, l)| w * (w * l)).sum();
-            divide(up, all.iter().map(|x| x.1).sum())
-        }))),
+        boxed(
+            "weight-twice",
+            candidate(with_average(|all, _| {
+                let up: f32 = all.iter().map(|(_, w, l)| w * (w * l)).sum();
+                divide(up, all.iter().map(|x| x.1).sum())
+            })),
+        ),
         boxed("zero-count-nan", candidate(zero_count_nan)),
         boxed("weight-inside-log", candidate(weight_inside_log)),
         boxed("weight-on-logits", candidate(weight_on_logits)),
-        boxed("sum-not-mean", candidate(with_average(|all, _| sum_of(all)))),
-        boxed("divide-by-all-weights", candidate(with_average(|all, w| sum_of(all) / w.iter().sum::<f32>()))),
-        boxed("divide-by-c", candidate(with_average(|all, w| sum_of(all) / w.len() as f32))),
+        boxed(
+            "sum-not-mean",
+            candidate(with_average(|all, _| sum_of(all))),
+        ),
+        boxed(
+            "divide-by-all-weights",
+            candidate(with_average(|all, w| sum_of(all) / w.iter().sum::<f32>())),
+        ),
+        boxed(
+            "divide-by-c",
+            candidate(with_average(|all, w| sum_of(all) / w.len() as f32)),
+        ),
         boxed("macro-average", candidate(macro_average)),
-        boxed("weights-after-mean", candidate(with_average(|all, _| {
-            let loss = divide(all.iter().map(|x| x.2).sum(), count_of(all));
-            divide(all.iter().map(|x| x.1 * loss).sum(), count_of(all))
-        }))),
+        boxed(
+            "weights-after-mean",
+            candidate(with_average(|all, _| {
+                let loss = divide(all.iter().map(|x| x.2).sum(), count_of(all));
+                divide(all.iter().map(|x| x.1 * loss).sum(), count_of(all))
+            })),
+        ),
         boxed("min-over-n", candidate(min_over_n)),
-        boxed("normalised-over-n", candidate(with_average(|all, w| {
-            let scale = w.len() as f32 / w.iter().sum::<f32>();
-            divide(scale * sum_of(all), count_of(all))
-        }))),
+        boxed(
+            "normalised-over-n",
+            candidate(with_average(|all, w| {
+                let scale = w.len() as f32 / w.iter().sum::<f32>();
+                divide(scale * sum_of(all), count_of(all))
+            })),
+        ),
         boxed("ddp-mean-of-means", candidate(two_ranks)),
         boxed("ignored-in-denominator", candidate(ignored_in_denominator)),
         boxed("ignored-as-class-0", candidate(ignored_as_class_0)),
         boxed("all-ignored-nan", candidate(all_ignored_nan)),
         boxed("no-max", candidate(with_loss(no_max))),
-        boxed("lse-no-max", candidate(with_loss(|row, y| {
-            row.iter().map(|z| z.exp()).sum::<f32>().ln() - row[y]
-        }))),
-        boxed("log-of-softmax", candidate(with_loss(|row, y| -softmax_of(row)[y].ln()))),
-        boxed("clamp-1e-7", candidate(with_loss(|row, y| -softmax_of(row)[y].clamp(1e-7, 1.0).ln()))),
-        boxed("clamp-1e-12", candidate(with_loss(|row, y| -softmax_of(row)[y].max(1e-12).ln()))),
-        boxed("add-1e-8", candidate(with_loss(|row, y| -(softmax_of(row)[y] + 1e-8).ln()))),
-        boxed("softmax-twice", candidate(with_loss(|row, y| -log_softmax_of(&softmax_of(row))[y]))),
+        boxed(
+            "lse-no-max",
+            candidate(with_loss(|row, y| {
+                row.iter().map(|z| z.exp()).sum::<f32>().ln() - row[y]
+            })),
+        ),
+        boxed(
+            "log-of-softmax",
+            candidate(with_loss(|row, y| -softmax_of(row)[y].ln())),
+        ),
+        boxed(
+            "clamp-1e-7",
+            candidate(with_loss(|row, y| {
+                -softmax_of(row)[y].clamp(1e-7, 1.0).ln()
+            })),
+        ),
+        boxed(
+            "clamp-1e-12",
+            candidate(with_loss(|row, y| -softmax_of(row)[y].max(1e-12).ln())),
+        ),
+        boxed(
+            "add-1e-8",
+            candidate(with_loss(|row, y| -(softmax_of(row)[y] + 1e-8).ln())),
+        ),
+        boxed(
+            "softmax-twice",
+            candidate(with_loss(|row, y| -log_softmax_of(&softmax_of(row))[y])),
+        ),
         boxed("batch-axis", candidate(batch_axis)),
         boxed("no-softmax", candidate(with_loss(|row, y| -row[y]))),
         boxed("no-log", candidate(with_loss(|row, y| -softmax_of(row)[y]))),
-        boxed("log2", candidate(with_loss(|row, y| -log_softmax_of(row)[y] / 2f32.ln()))),
-        boxed("positive-sign", candidate(with_loss(|row, y| log_softmax_of(row)[y]))),
+        boxed(
+            "log2",
+            candidate(with_loss(|row, y| -log_softmax_of(row)[y] / 2f32.ln())),
+        ),
+        boxed(
+            "positive-sign",
+            candidate(with_loss(|row, y| log_softmax_of(row)[y])),
+        ),
         boxed("target-minus-one", candidate(target_minus_one)),
     ]
 }
@@ -462,7 +539,11 @@ fn raw_sum(logits: &Tensor, targets: &Labels, class_counts: &Labels) -> f32 {
 
 fn bits_upside_down(logits: &Tensor, targets: &Labels, class_counts: &Labels) -> f32 {
     let w = upside_down(class_counts);
-    mean(losses(logits, targets).into_iter().map(|(y, l)| (w[y], l * std::f32::consts::LOG2_E)))
+    mean(
+        losses(logits, targets)
+            .into_iter()
+            .map(|(y, l)| (w[y], l * std::f32::consts::LOG2_E)),
+    )
 }
 
 fn naive_and_clamped_index(logits: &Tensor, targets: &Labels, class_counts: &Labels) -> f32 {
@@ -472,6 +553,13 @@ fn naive_and_clamped_index(logits: &Tensor, targets: &Labels, class_counts: &Lab
         let y = if y < 0 { 0 } else { y as usize };
         (w[y], loss(&rows[i], y))
     }))
+}
+
+fn log_of_weighted_softmax(logits: &Tensor, targets: &Labels, class_counts: &Labels) -> f32 {
+    let (w, rows) = (roots(class_counts), rows(logits));
+    let all = kept(targets);
+    let loss = |&(i, y): &(usize, usize)| -(w[y] * softmax_of(&rows[i])[y]).ln();
+    divide(all.iter().map(loss).sum(), all.len() as f32)
 }
 
 fn plain_with_nan(logits: &Tensor, targets: &Labels, _: &Labels) -> f32 {
@@ -486,10 +574,29 @@ fn halves_of_inverse(logits: &Tensor, targets: &Labels, class_counts: &Labels) -
 
 pub fn pairs() -> Vec<([&'static str; 2], Box<dyn Candidate>)> {
     vec![
-        (["inverse-not-sqrt", "sum-not-mean"], Box::new(candidate(raw_sum))),
-        (["freq-not-inverse", "log2"], Box::new(candidate(bits_upside_down))),
-        (["ignored-as-class-0", "lse-no-max"], Box::new(candidate(naive_and_clamped_index))),
-        (["unweighted", "all-ignored-nan"], Box::new(candidate(plain_with_nan))),
-        (["inverse-not-sqrt", "ddp-mean-of-means"], Box::new(candidate(halves_of_inverse))),
+        (
+            ["weight-inside-log", "log-of-softmax"],
+            Box::new(candidate(log_of_weighted_softmax)),
+        ),
+        (
+            ["inverse-not-sqrt", "sum-not-mean"],
+            Box::new(candidate(raw_sum)),
+        ),
+        (
+            ["freq-not-inverse", "log2"],
+            Box::new(candidate(bits_upside_down)),
+        ),
+        (
+            ["ignored-as-class-0", "lse-no-max"],
+            Box::new(candidate(naive_and_clamped_index)),
+        ),
+        (
+            ["unweighted", "all-ignored-nan"],
+            Box::new(candidate(plain_with_nan)),
+        ),
+        (
+            ["inverse-not-sqrt", "ddp-mean-of-means"],
+            Box::new(candidate(halves_of_inverse)),
+        ),
     ]
 }
