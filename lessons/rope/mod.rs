@@ -12,6 +12,7 @@ mod variants;
 use crate::lesson::{Lesson, Track};
 use crate::text::Text;
 pub use problem::{Exercise, candidate};
+pub use reference::turn;
 
 pub static LESSON: Lesson = Lesson {
     id: "rope",
