@@ -7,6 +7,7 @@ pub mod check;
 #[cfg(feature = "terminal")]
 pub mod cli;
 pub mod lesson;
+pub mod near;
 pub mod ops;
 pub mod problem;
 pub mod solution;

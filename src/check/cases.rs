@@ -1,6 +1,8 @@
 //! Which cases a candidate meets.
 
+use crate::near::nearest;
 use crate::problem::{Case, Kind, Problem, Setting};
+use crate::text::Lang;
 use rand::RngExt;
 use std::collections::BTreeMap;
 
@@ -24,22 +26,99 @@ pub fn large(problem: &Problem, seed: u64) -> Case {
     build(problem, &problem.kinds[0], seed, problem.production.scale)
 }
 
+/// Why there is no such case: with the valid names and sizes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CaseError {
+    Kind {
+        got: String,
+        known: Vec<&'static str>,
+    },
+    Name {
+        got: String,
+        known: Vec<String>,
+    },
+    Value {
+        setting: &'static str,
+        got: usize,
+        min: usize,
+        max: usize,
+        multiple_of: usize,
+    },
+}
+
+impl CaseError {
+    /// One sentence: what came, and what is valid.
+    pub fn say(&self, lang: Lang) -> String {
+        let meant = |got: &str, known: &[&str]| match nearest(got, known.iter().copied()) {
+            Some(near) => lang.pick(
+                format!("; did you mean `{near}`?"),
+                format!(";是不是想输入 `{near}`?"),
+            ),
+            None => String::new(),
+        };
+        match self {
+            CaseError::Kind { got, known } => {
+                let (list, meant) = (known.join(", "), meant(got, known));
+                lang.pick(
+                    format!("no case is called `{got}`; the cases are {list}{meant}"),
+                    format!("没有名为 `{got}` 的测试用例;可用的有 {list}{meant}"),
+                )
+            }
+            CaseError::Name { got, known } => {
+                let names: Vec<&str> = known
+                    .iter()
+                    .filter_map(|shown| shown.split('=').next())
+                    .collect();
+                let (list, meant) = (known.join(", "), meant(got, &names));
+                lang.pick(
+                    format!("there is no setting `{got}`; the settings and their defaults are {list}{meant}"),
+                    format!("没有名为 `{got}` 的参数;可设置的参数及默认值:{list}{meant}"),
+                )
+            }
+            CaseError::Value {
+                setting,
+                got,
+                min,
+                max,
+                multiple_of,
+            } => {
+                let step = match multiple_of {
+                    1 => String::new(),
+                    step => lang.pick(
+                        format!(", in multiples of {step}"),
+                        format!(",且须为 {step} 的倍数"),
+                    ),
+                };
+                lang.pick(
+                    format!("{setting}={got} cannot be: {setting} goes from {min} to {max}{step}"),
+                    format!("{setting}={got} 不合法:{setting} 的范围是 {min} 到 {max}{step}"),
+                )
+            }
+        }
+    }
+}
+
+impl From<CaseError> for String {
+    fn from(error: CaseError) -> String {
+        error.say(Lang::En)
+    }
+}
+
 /// One case by name, with settings of the caller's choosing.
 ///
 /// # Errors
-/// A sentence with the valid names or sizes.
+/// When there is no such kind or setting, or a setting cannot have this value.
 pub fn case(
     problem: &Problem,
     kind: &str,
     seed: u64,
     wanted: &[(String, usize)],
-) -> Result<Case, String> {
+) -> Result<Case, CaseError> {
     let Some(kind) = problem.kinds.iter().find(|known| known.id == kind) else {
-        let known: Vec<&str> = problem.kinds.iter().map(|kind| kind.id).collect();
-        return Err(format!(
-            "no case is called `{kind}`; the cases are {}",
-            known.join(", ")
-        ));
+        return Err(CaseError::Kind {
+            got: kind.to_string(),
+            known: problem.kinds.iter().map(|kind| kind.id).collect(),
+        });
     };
     let mut chosen = Vec::new();
     for (name, value) in wanted {
@@ -49,23 +128,22 @@ pub fn case(
 }
 
 /// The setting of this name, if it can have this value.
-fn valid(problem: &Problem, name: &str, value: usize) -> Result<&'static Setting, String> {
+fn valid(problem: &Problem, name: &str, value: usize) -> Result<&'static Setting, CaseError> {
     let Some(setting) = problem.settings.iter().find(|known| known.name == name) else {
-        let known: Vec<&str> = problem.settings.iter().map(|known| known.name).collect();
-        return Err(format!(
-            "there is no setting `{name}`; the settings are {}",
-            known.join(", ")
-        ));
+        let shown = |known: &Setting| format!("{}={}", known.name, known.default);
+        return Err(CaseError::Name {
+            got: name.to_string(),
+            known: problem.settings.iter().map(shown).collect(),
+        });
     };
-    let step = match setting.multiple_of {
-        1 => String::new(),
-        step => format!(", in multiples of {step}"),
-    };
-    if value < setting.min || value > setting.max || !value.is_multiple_of(setting.multiple_of) {
-        return Err(format!(
-            "{name}={value} cannot be: {name} goes from {} to {}{step}",
-            setting.min, setting.max
-        ));
+    if value < setting.min || value > setting.max || value % setting.multiple_of != 0 {
+        return Err(CaseError::Value {
+            setting: setting.name,
+            got: value,
+            min: setting.min,
+            max: setting.max,
+            multiple_of: setting.multiple_of,
+        });
     }
     Ok(setting)
 }

@@ -19,7 +19,7 @@ mod shape;
 mod shrink;
 mod words;
 
-pub use cases::{all, case, large};
+pub use cases::{CaseError, all, case, large};
 pub use compare::{matches, worst};
 pub use diagnose::{Diagnosis, diagnose};
 pub use entry::{REPORT, notebook, runner};

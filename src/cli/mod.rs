@@ -1,18 +1,31 @@
 //! The program: one verb table, one session, and the only place that talks to a terminal.
 
+mod help;
+mod lesson;
+mod list;
+pub mod markdown;
 mod session;
-mod verbs;
+pub mod verbs;
+mod wrap;
 
 pub use session::{Asked, Session};
 pub use verbs::{Arg, Shape, VERBS, Values, Verb};
+pub use wrap::{columns, wrap};
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 /// Runs the program on the process' arguments.
 pub fn main() -> ExitCode {
+    let words: Vec<OsString> = std::env::args_os().collect();
     let mut session = Session::new();
-    match verbs::parse(std::env::args_os()) {
-        Ok((verb, matches)) => session.finish(|session| (verb.run)(session, &Values(&matches))),
-        Err(error) => error.exit(),
+    session.lang = verbs::asked_lang(&words);
+    match verbs::parse_in(session.lang, words) {
+        Ok((verb, matches)) => {
+            let values = Values(&matches);
+            session.color(values.text("color"));
+            session.finish(|session| (verb.run)(session, &values))
+        }
+        Err(error) => session.refuse(&error),
     }
 }

@@ -17,8 +17,11 @@ pub enum Asked {
 /// One run of the program, or one REPL.
 pub struct Session {
     pub lang: Lang,
-    /// The terminal's width in columns, at least 60; 100 where there is no terminal.
+    /// The terminal's width in columns, at least 60; 100 where there is neither a terminal nor
+    /// `COLUMNS`.
     pub width: usize,
+    /// The terminal's height in lines; none where output is piped.
+    pub height: Option<usize>,
     /// Whether a verb runs inside the REPL, where commands start with `:`.
     pub in_repl: bool,
     ask: Box<dyn FnMut(&str) -> Asked>,
@@ -26,16 +29,30 @@ pub struct Session {
 
 impl Session {
     pub fn new() -> Session {
-        let width = terminal_size::terminal_size().map_or(100, |(width, _)| width.0 as usize);
-        if !std::io::stdout().is_terminal() || std::env::var_os("NO_COLOR").is_some() {
-            colored::control::set_override(false);
-        }
-        Session {
+        let size = terminal_size::terminal_size_of(std::io::stdout());
+        let columns = || std::env::var("COLUMNS").ok()?.parse().ok();
+        let width = size.map(|(width, _)| width.0 as usize).or_else(columns);
+        let session = Session {
             lang: Lang::from_env(),
-            width: width.max(60),
+            width: width.unwrap_or(100).clamp(60, 10_000),
+            height: size
+                .map(|(_, height)| height.0 as usize)
+                .filter(|height| *height > 0),
             in_repl: false,
             ask: Box::new(ask_stdin),
-        }
+        };
+        session.color(None);
+        session
+    }
+
+    /// Colour `always` or `never`; else where output is a terminal and `NO_COLOR` is not set.
+    pub fn color(&self, choice: Option<&str>) {
+        let auto = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        colored::control::set_override(match choice {
+            Some("always") => true,
+            Some("never") => false,
+            _ => auto,
+        });
     }
 
     /// Takes answers from elsewhere (the REPL's line editor).
@@ -73,14 +90,41 @@ impl Session {
         }
     }
 
+    /// Prints a long text: through the pager where it is longer than the screen.
+    pub fn page(&self, text: &str) {
+        let long = self
+            .height
+            .is_some_and(|lines| text.lines().count() >= lines);
+        if self.in_repl || !long || !through_pager(text) {
+            self.say(text);
+        }
+    }
+
+    /// Shows clap's help, version or objection, and gives the exit code: 2 for an objection.
+    pub fn refuse(&self, error: &clap::Error) -> ExitCode {
+        if !error.use_stderr() {
+            // A closed pipe is not worth a word.
+            let _ = error.print();
+            return ExitCode::SUCCESS;
+        }
+        self.complain(&super::verbs::refusal(error, self.lang));
+        ExitCode::from(2)
+    }
+
+    /// Prints an error: one sentence.
+    pub fn complain(&self, sentence: &str) {
+        let label = colored::Colorize::red(self.lang.pick("error:", "错误:"));
+        // Nobody can be told when stderr is closed.
+        let _ = writeln!(std::io::stderr(), "{label} {sentence}");
+    }
+
     /// Runs a verb and turns its outcome into an exit code: 0 done, 1 a failed check, 2 an error.
     pub fn finish(
         &mut self,
         run: impl FnOnce(&mut Session) -> Result<ExitCode, String>,
     ) -> ExitCode {
         run(self).unwrap_or_else(|error| {
-            let label = self.lang.pick("error", "错误");
-            eprintln!("{}: {error}", colored::Colorize::red(label));
+            self.complain(&error);
             ExitCode::from(2)
         })
     }
@@ -103,4 +147,25 @@ fn ask_stdin(prompt: &str) -> Asked {
         }
         _ => Asked::End,
     }
+}
+
+/// Hands `text` to `$PAGER`, or to `less -R`. False when there is no pager.
+fn through_pager(text: &str) -> bool {
+    let asked = std::env::var("PAGER").ok();
+    let pager = asked.filter(|pager| !pager.trim().is_empty());
+    let pager = pager.unwrap_or_else(|| "less -R".to_string());
+    let mut words = pager.split_whitespace();
+    let mut command = std::process::Command::new(words.next().unwrap_or("less"));
+    command.args(words).stdin(std::process::Stdio::piped());
+    if std::env::var_os("LESS").is_none() {
+        command.env("LESS", "-R");
+    }
+    let Ok(mut child) = command.spawn() else {
+        return false;
+    };
+    if let Some(mut stdin) = child.stdin.take() {
+        // A pager that is left early closes the pipe.
+        let _ = stdin.write_all(text.as_bytes());
+    }
+    child.wait().is_ok()
 }

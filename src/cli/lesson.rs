@@ -1,0 +1,99 @@
+//! `llmlab lesson`: the text of a lesson.
+
+use super::verbs::{Arg, LESSON, Shape, Values, Verb};
+use super::{Session, markdown};
+use crate::lesson::Lesson;
+use crate::text::{Lang, Text};
+use colored::Colorize;
+use serde_json::{Value, json};
+use std::process::ExitCode;
+
+pub const VERB: Verb = Verb {
+    name: "lesson",
+    about: Text::new("Read a lesson", "阅读课程"),
+    args: &[
+        LESSON,
+        Arg {
+            name: "format",
+            shape: Shape::OneOf(&["text", "json", "markdown"]),
+            about: Text::new(
+                "text for the terminal, json, or markdown as written",
+                "text(终端排版)、json 或 markdown 原文",
+            ),
+        },
+    ],
+    run,
+};
+
+fn run(session: &mut Session, values: &Values) -> Result<ExitCode, String> {
+    let lesson = values.lesson()?;
+    match values.text("format") {
+        Some("json") => session.say(json(lesson, session.lang).to_string()),
+        Some("markdown") => session.say(session.text(lesson.text)),
+        _ => session.page(&text(session, lesson)),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The lesson as it is shown in the terminal.
+fn text(session: &Session, lesson: &Lesson) -> String {
+    let lang = session.lang;
+    let width = session.width.min(100);
+    let tracks: Vec<&str> = lesson.tracks.iter().map(|track| track.id()).collect();
+    let mut about = vec![format!(
+        "{}: {}",
+        lang.pick("tracks", "路线"),
+        tracks.join(", ")
+    )];
+    if !lesson.needs.is_empty() {
+        let needs = lesson.needs.join(", ");
+        about.insert(0, format!("{}: {needs}", lang.pick("needs", "先修")));
+    }
+    let header = markdown::flow(&about.join(" · "), width, "");
+    let body = markdown::render(lesson.text.get(lang), width);
+    let mut out = format!(
+        "{}\n\n{body}\n{}\n",
+        header.dimmed(),
+        lang.pick("Try:", "动手试试:").bold()
+    );
+    let id = lesson.id;
+    let tries = [
+        (
+            format!("trace {id}"),
+            lang.pick("every step with its shape", "逐步查看每一步的形状"),
+        ),
+        (
+            format!("start {id}"),
+            lang.pick("write it yourself", "自己动手实现"),
+        ),
+        (
+            format!("check {id}"),
+            lang.pick("have it judged", "让评测器检查"),
+        ),
+        (format!("quiz {id}"), lang.pick("test yourself", "自测")),
+    ];
+    for (command, about) in tries {
+        let command = markdown::pad(&session.command(&command), 32);
+        out += &format!("  {} {about}\n", command.cyan());
+    }
+    if !lesson.claims.is_empty() {
+        let command = markdown::pad(&session.command(&format!("claims {id}")), 32);
+        let about = lang.pick("what the notes get wrong", "笔记里哪些说法有误");
+        out += &format!("  {} {about}\n", command.cyan());
+    }
+    out
+}
+
+fn json(lesson: &Lesson, lang: Lang) -> Value {
+    let tracks: Vec<&str> = lesson.tracks.iter().map(|track| track.id()).collect();
+    json!({
+        "id": lesson.id,
+        "aliases": lesson.aliases,
+        "title": lesson.title.get(lang),
+        "summary": lesson.summary.get(lang),
+        "tracks": tracks,
+        "needs": lesson.needs,
+        "signature": lesson.problem.signature,
+        "markdown": lesson.text.get(lang),
+    })
+}

@@ -1,0 +1,164 @@
+//! `llmlab` and `llmlab list`: the map of lessons.
+
+use super::verbs::{Arg, FORMAT, Shape, Values, Verb};
+use super::wrap::columns;
+use super::{Session, markdown};
+use crate::lesson::{Lesson, Track};
+use crate::lessons::LESSONS;
+use crate::text::{Lang, Text};
+use colored::Colorize;
+use serde_json::{Value, json};
+use std::process::ExitCode;
+
+pub const MAP: Verb = Verb {
+    name: "map",
+    about: Text::new(
+        "Tracks, lessons, what you passed and what comes next (`llmlab` alone)",
+        "路线、课程、已通过的内容与下一步(即不带参数的 `llmlab`)",
+    ),
+    args: &[],
+    run: |session, _| {
+        session.say(map(session, &[]));
+        Ok(ExitCode::SUCCESS)
+    },
+};
+
+pub const VERB: Verb = Verb {
+    name: "list",
+    about: Text::new("Every lesson, one line each", "列出所有课程,每课一行"),
+    args: &[
+        Arg {
+            name: "track",
+            shape: Shape::OneOf(&["phone", "whiteboard", "leader", "algorithms"]),
+            about: Text::new(
+                "only one track: phone, whiteboard, leader or algorithms",
+                "只列一条路线:phone、whiteboard、leader 或 algorithms",
+            ),
+        },
+        FORMAT,
+    ],
+    run,
+};
+
+fn run(session: &mut Session, values: &Values) -> Result<ExitCode, String> {
+    let lessons = on_track(values.text("track"));
+    if values.json() {
+        let rows: Vec<Value> = lessons.iter().map(|l| json(l, &[], session.lang)).collect();
+        session.say(json!({ "lessons": rows }).to_string());
+        return Ok(ExitCode::SUCCESS);
+    }
+    for lesson in lessons {
+        session.say(row(lesson, &[], session.lang, session.width));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The lessons of one track (by id), or all.
+pub fn on_track(track: Option<&str>) -> Vec<&'static Lesson> {
+    let fits = |l: &&&Lesson| track.is_none_or(|id| l.tracks.iter().any(|t| t.id() == id));
+    LESSONS.iter().filter(fits).copied().collect()
+}
+
+/// The lesson to do next: the first in teaching order that is not passed and whose needs are.
+pub fn next(passed: &[String]) -> Option<&'static Lesson> {
+    let done = |id: &str| passed.iter().any(|passed| passed == id);
+    let known = |id: &&str| crate::lessons::find(id).is_some();
+    let mut open = LESSONS.iter().filter(|lesson| !done(lesson.id));
+    let ready = |lesson: &&&Lesson| {
+        lesson
+            .needs
+            .iter()
+            .filter(|id| known(id))
+            .all(|id| done(id))
+    };
+    open.clone().find(ready).or_else(|| open.next()).copied()
+}
+
+/// What a track is for.
+fn track_about(track: Track) -> Text {
+    match track {
+        Track::Phone => Text::new("three-minute answers", "三分钟口述"),
+        Track::Whiteboard => Text::new("written by hand", "白板手写"),
+        Track::Leader => Text::new(
+            "in production: long context, 4-bit",
+            "生产落地:长上下文、4-bit",
+        ),
+        Track::Algorithms => Text::new("few-shot, long tail", "小样本与长尾"),
+    }
+}
+
+/// Tracks, lessons, what is passed, and what comes next.
+pub fn map(session: &Session, passed: &[String]) -> String {
+    let lang = session.lang;
+    let done = |lesson: &&&Lesson| passed.iter().any(|id| id == lesson.id);
+    let mut out = lang.pick("Tracks\n", "路线\n").bold().to_string();
+    for track in Track::ALL {
+        let lessons = on_track(Some(track.id()));
+        let passed = lessons.iter().filter(|lesson| done(lesson)).count();
+        let count = format!("{passed}/{}", lessons.len());
+        let name = markdown::pad(track.id(), 11);
+        let about = track_about(track).get(lang);
+        out += &format!("  {} {count:>6}  {about}\n", name.cyan());
+    }
+    out += &lang.pick("\nLessons\n", "\n课程\n").bold().to_string();
+    for lesson in LESSONS {
+        out += &row(lesson, passed, lang, session.width);
+        out.push('\n');
+    }
+    out.push('\n');
+    out += &match next(passed) {
+        Some(lesson) => {
+            let command = session.command(&format!("lesson {}", lesson.id));
+            format!("{} {}", lang.pick("next:", "下一步:"), command.cyan())
+        }
+        None => {
+            let command = session.command("quiz");
+            let all = lang.pick("every lesson is passed; next:", "全部课程已通过;下一步:");
+            format!("{all} {}", command.cyan())
+        }
+    };
+    out
+}
+
+/// One lesson on one line, cut at the width.
+fn row(lesson: &Lesson, passed: &[String], lang: Lang, width: usize) -> String {
+    let longest = LESSONS.iter().map(|lesson| lesson.id.len()).max();
+    let id = markdown::pad(lesson.id, longest.unwrap_or(0).min(24));
+    let done = passed.iter().any(|id| id == lesson.id);
+    let mark = if done { "✓" } else { "·" };
+    let about = format!("{} — {}", lesson.title.get(lang), lesson.summary.get(lang));
+    let room = width.saturating_sub(columns(&id) + 6);
+    let (mark, id) = match done {
+        true => (mark.green(), id.green()),
+        false => (mark.dimmed(), id.cyan()),
+    };
+    format!("  {mark} {id}  {}", shortened(&about, room))
+}
+
+/// `text`, cut with `…` where it is wider than `room`.
+pub fn shortened(text: &str, room: usize) -> String {
+    if columns(text) <= room {
+        return text.to_string();
+    }
+    let mut out = String::new();
+    for c in text.chars() {
+        if columns(&out) + columns(c.encode_utf8(&mut [0; 4])) + 1 > room {
+            break;
+        }
+        out.push(c);
+    }
+    out + "…"
+}
+
+fn json(lesson: &Lesson, passed: &[String], lang: Lang) -> Value {
+    let tracks: Vec<&str> = lesson.tracks.iter().map(|track| track.id()).collect();
+    json!({
+        "id": lesson.id,
+        "aliases": lesson.aliases,
+        "title": lesson.title.get(lang),
+        "summary": lesson.summary.get(lang),
+        "tracks": tracks,
+        "needs": lesson.needs,
+        "passed": passed.iter().any(|id| id == lesson.id),
+    })
+}
