@@ -1,0 +1,131 @@
+//! The judge is itself judged: planted bugs are caught and named, right answers pass.
+//!
+//! `LLMLAB_SEEDS` sets the number of seeds (200).
+
+use llmlab::check::{Options, Report, Verdict, judge};
+use llmlab::lesson::Lesson;
+use llmlab::problem::Variant;
+use llmlab::solution::{Answer, Candidate};
+use llmlab::tensor::Inputs;
+use llmlab::trace::Trace;
+
+mod styles {
+    pub mod attention;
+    pub mod class_weighted_ce;
+    pub mod rope;
+}
+
+type Named<T> = Vec<(T, Box<dyn Candidate>)>;
+
+/// A planted bug as a candidate.
+struct Planted(&'static Lesson, Variant);
+
+impl Candidate for Planted {
+    fn run(&self, inputs: &Inputs, _: &mut Trace) -> Vec<Answer> {
+        let outputs = (self.0.problem.variant)(inputs, &self.1);
+        // As f32, as a learner's would be.
+        let single = |value: ndarray::ArrayD<f64>| Answer {
+            dtype: "f32",
+            value: value.mapv(|x| f64::from(x as f32)),
+        };
+        outputs.into_iter().map(single).collect()
+    }
+}
+
+fn seeds() -> u64 {
+    let asked = std::env::var("LLMLAB_SEEDS").ok();
+    asked.and_then(|count| count.parse().ok()).unwrap_or(200)
+}
+
+fn run(lesson: &Lesson, candidate: &dyn Candidate, seed: u64) -> Report {
+    let options = Options {
+        seed,
+        ..Options::default()
+    };
+    judge(lesson, candidate, &options, &mut |_| {})
+}
+
+fn named(report: &Report) -> Vec<&str> {
+    let bugs = report.failure.iter().flat_map(|failure| &failure.bugs);
+    bugs.map(String::as_str).collect()
+}
+
+fn prove(
+    lesson: &'static Lesson,
+    right: Named<&'static str>,
+    wrong: Named<&'static str>,
+    pairs: Named<[&'static str; 2]>,
+) {
+    let mut rejected = Vec::new();
+    let mut missed = Vec::new();
+    let mut misnamed = Vec::new();
+    let (mut rights, mut wrongs) = (0, 0);
+    for seed in 0..seeds() {
+        for (name, candidate) in &right {
+            rights += 1;
+            let report = run(lesson, candidate.as_ref(), seed);
+            if report.verdict != Verdict::Passed {
+                rejected.push(format!("seed {seed}: {name}: {:?}", report.failure));
+            }
+        }
+        let mut judge_wrong = |what: &str, candidate: &dyn Candidate, bugs: &[&str]| {
+            wrongs += 1;
+            let report = run(lesson, candidate, seed);
+            if report.verdict == Verdict::Passed {
+                missed.push(format!("seed {seed}: {what} {bugs:?}"));
+            }
+            let mut found = named(&report);
+            let mut bugs = bugs.to_vec();
+            found.sort_unstable();
+            bugs.sort_unstable();
+            if found != bugs {
+                let facts = report.failure.as_ref().map(|failure| &failure.facts);
+                misnamed.push(format!(
+                    "seed {seed}: {what} {bugs:?} was called {found:?} ({:?}, {facts:?})",
+                    report.verdict
+                ));
+            }
+        };
+        for bug in lesson.problem.bugs {
+            let planted = Planted(lesson, Variant(vec![bug.id]));
+            judge_wrong("planted", &planted, &[bug.id]);
+        }
+        for (bug, candidate) in &wrong {
+            judge_wrong("written", candidate.as_ref(), &[bug]);
+        }
+        for (bugs, candidate) in &pairs {
+            judge_wrong("written", candidate.as_ref(), bugs);
+        }
+    }
+    println!(
+        "{}: caught {}/{wrongs}, named {}/{wrongs}, wrongly rejected {}/{rights} ({} bugs, {} written wrong, {} pairs, {} right answers, {} seeds)",
+        lesson.id,
+        wrongs - missed.len(),
+        wrongs - misnamed.len(),
+        rejected.len(),
+        lesson.problem.bugs.len(),
+        wrong.len(),
+        pairs.len(),
+        right.len(),
+        seeds(),
+    );
+    let first = |list: &[String]| list.iter().take(8).cloned().collect::<Vec<_>>().join("\n");
+    assert!(rejected.is_empty(), "wrongly rejected:\n{}", first(&rejected));
+    assert!(missed.is_empty(), "not caught:\n{}", first(&missed));
+    assert!(misnamed.is_empty(), "not named:\n{}", first(&misnamed));
+}
+
+macro_rules! prove {
+    ($($lesson:ident)*) => {$(
+        #[test]
+        fn $lesson() {
+            prove(
+                &llmlab::lessons::$lesson::LESSON,
+                styles::$lesson::right(),
+                styles::$lesson::wrong(),
+                styles::$lesson::pairs(),
+            );
+        }
+    )*};
+}
+prove!(attention rope class_weighted_ce);
