@@ -2,8 +2,5 @@
 
 pub mod attention;
 pub mod cpu;
-<<<<<<< HEAD
-pub mod rope;
-=======
 pub mod cross_entropy;
->>>>>>> wce
+pub mod rope;

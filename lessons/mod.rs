@@ -7,7 +7,11 @@ pub mod rope;
 use crate::lesson::Lesson;
 
 /// Every lesson, in teaching order.
-pub const LESSONS: &[&Lesson] = &[&attention::LESSON, &rope::LESSON, &class_weighted_ce::LESSON];
+pub const LESSONS: &[&Lesson] = &[
+    &attention::LESSON,
+    &rope::LESSON,
+    &class_weighted_ce::LESSON,
+];
 
 /// The lesson with this id or alias (`_` and `-` are the same).
 pub fn find(name: &str) -> Option<&'static Lesson> {
