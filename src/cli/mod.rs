@@ -1,11 +1,14 @@
 //! The program: one verb table, one session, and the only place that talks to a terminal.
 
+mod check;
 mod help;
+mod lab;
 mod lesson;
 mod list;
 pub mod markdown;
 mod session;
 pub mod verbs;
+mod watch;
 mod wrap;
 
 pub use session::{Asked, Session};

@@ -162,6 +162,8 @@ pub const VERBS: &[Verb] = &[
     super::list::MAP,
     super::list::VERB,
     super::lesson::VERB,
+    super::check::VERB,
+    super::watch::VERB,
     super::help::VERB,
     super::help::SCHEMA,
 ];

@@ -49,9 +49,8 @@ impl Lab {
         if let Some(built) = self.built() {
             return Ok(built);
         }
-        let say = |error: std::io::Error| {
-            format!("cannot write to {}: {error}", self.root.display())
-        };
+        let say =
+            |error: std::io::Error| format!("cannot write to {}: {error}", self.root.display());
         progress(Progress::Waiting);
         let _lock = self.lock("build").map_err(say)?;
         if let Some(built) = self.built() {
@@ -158,7 +157,9 @@ impl Lab {
                 if subcommand == "build" && message["target"]["name"] == "llmlab" {
                     let files = message["filenames"].as_array();
                     let mut files = files.into_iter().flatten().filter_map(Value::as_str);
-                    rlib = files.find(|name| name.ends_with(".rlib")).map(PathBuf::from);
+                    rlib = files
+                        .find(|name| name.ends_with(".rlib"))
+                        .map(PathBuf::from);
                 }
                 if seen.insert(id.to_string()) {
                     let done = (before + seen.len()).min(total);

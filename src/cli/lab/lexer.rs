@@ -147,7 +147,9 @@ fn quoted(rest: &str) -> (Kind, usize, bool) {
     match (chars.next(), chars.next()) {
         (Some((_, '\\')), Some(_)) => {
             // The escaped character is behind us; the quote ends within the line.
-            let end = chars.take_while(|(_, c)| *c != '\n').find(|(_, c)| *c == '\'');
+            let end = chars
+                .take_while(|(_, c)| *c != '\n')
+                .find(|(_, c)| *c == '\'');
             (Kind::Text, end.map_or(1, |(at, _)| at + 1), false)
         }
         (Some((_, c)), Some((at, '\''))) if c != '\'' => (Kind::Text, at + 1, false),
@@ -207,10 +209,19 @@ mod tests {
 
     #[test]
     fn sees_what_goes_on() {
-        for text in ["fn f() {", "vec![1,", "\"abc", "/* /* */", "r#\"x\"", "f('{', '(', "] {
+        for text in [
+            "fn f() {",
+            "vec![1,",
+            "\"abc",
+            "/* /* */",
+            "r#\"x\"",
+            "f('{', '(', ",
+        ] {
             assert!(unfinished(text), "{text}");
         }
-        for text in ["1 + 1", "}", "f() }{", "'('", "\"(\"", "// (", "'a", "/* ( */", "'"] {
+        for text in [
+            "1 + 1", "}", "f() }{", "'('", "\"(\"", "// (", "'a", "/* ( */", "'",
+        ] {
             assert!(!unfinished(text), "{text}");
         }
     }

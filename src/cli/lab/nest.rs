@@ -75,7 +75,10 @@ fn link_tree(from: &Path, to: &Path) -> io::Result<()> {
         if !compiled || fs::hard_link(&source, &target).is_err() {
             fs::copy(&source, &target)?;
             let times = fs::FileTimes::new().set_modified(entry.metadata()?.modified()?);
-            fs::File::options().write(true).open(&target)?.set_times(times)?;
+            fs::File::options()
+                .write(true)
+                .open(&target)?
+                .set_times(times)?;
         }
     }
     Ok(())

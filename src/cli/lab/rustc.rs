@@ -50,9 +50,18 @@ pub fn compile(
     let mut command = Command::new(&lab.toolchain.rustc);
     command
         .current_dir(nest.path())
-        .args(["main.rs", "--edition=2024", "--crate-type=bin", "-Awarnings"])
+        .args([
+            "main.rs",
+            "--edition=2024",
+            "--crate-type=bin",
+            "-Awarnings",
+        ])
         // Those of the REPL, so that a function behaves alike in both.
-        .args(["-Copt-level=2", "-Cdebug-assertions=on", "-Coverflow-checks=on"])
+        .args([
+            "-Copt-level=2",
+            "-Cdebug-assertions=on",
+            "-Coverflow-checks=on",
+        ])
         .arg("--error-format=json")
         .args(colour())
         .arg(joined("--remap-path-prefix=solution.rs=", path))
