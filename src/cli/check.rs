@@ -142,28 +142,32 @@ pub fn record(_report: &Report) {}
 /// A progress bar on stderr; silent where that is no terminal.
 pub struct Bar {
     title: &'static str,
-    shown: bool,
+    words: String,
 }
 
 impl Bar {
     pub fn new(title: &'static str) -> Bar {
         Bar {
             title,
-            shown: false,
+            words: String::new(),
         }
     }
 
     pub fn show(&mut self, progress: Progress) {
-        if !std::io::stderr().is_terminal() {
-            return;
+        self.say(&bar(self.title, progress));
+    }
+
+    /// Shows words in the bar's place.
+    pub fn say(&mut self, words: &str) {
+        if std::io::stderr().is_terminal() && self.words != words {
+            self.words = words.to_string();
+            let _ = write!(std::io::stderr(), "\r\x1b[K{words}");
         }
-        self.shown = true;
-        let _ = write!(std::io::stderr(), "\r\x1b[K{}", bar(self.title, progress));
     }
 
     /// Takes the bar off the screen.
     pub fn clear(&mut self) {
-        if std::mem::take(&mut self.shown) {
+        if !std::mem::take(&mut self.words).is_empty() {
             let _ = write!(std::io::stderr(), "\r\x1b[K");
         }
     }

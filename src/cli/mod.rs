@@ -6,6 +6,8 @@ mod lab;
 mod lesson;
 mod list;
 pub mod markdown;
+#[cfg(feature = "repl")]
+pub mod repl;
 mod session;
 pub mod verbs;
 mod watch;

@@ -164,6 +164,8 @@ pub const VERBS: &[Verb] = &[
     super::lesson::VERB,
     super::check::VERB,
     super::watch::VERB,
+    #[cfg(feature = "repl")]
+    super::repl::VERB,
     super::help::VERB,
     super::help::SCHEMA,
 ];

@@ -60,10 +60,10 @@ impl Lab {
         let log = self.root.join("build.log");
         std::fs::write(&log, "").map_err(say)?;
         // Without network first: what `cargo install llmlab` fetched is still there.
-        let offline = self.cargo_all(true, &log, progress);
+        let offline = self.compile(true, &log, progress);
         let built = match offline {
             Err(Trouble::Compile) => offline,
-            Err(_) => self.cargo_all(false, &log, progress),
+            Err(_) => self.compile(false, &log, progress),
             Ok(_) => offline,
         };
         let built = built.map_err(|trouble| {
@@ -139,36 +139,51 @@ impl Lab {
         command
     }
 
-    /// Builds what code links, then checks what the compiler needs for its error messages.
-    fn cargo_all(
+    fn compile(
         &self,
         offline: bool,
         log: &Path,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Built, Trouble> {
-        let total = 2 * self.count_crates(offline, log)?;
+        let total = self.count_crates(offline, log)?;
         progress(Progress::Crates { done: 0, total });
         let mut rlib = None;
-        let mut before = 0;
-        for subcommand in ["build", "check"] {
-            let mut seen = HashSet::new();
-            self.cargo_run(subcommand, offline, log, &mut |message| {
-                let id = message["package_id"].as_str().unwrap_or_default();
-                if subcommand == "build" && message["target"]["name"] == "llmlab" {
-                    let files = message["filenames"].as_array();
-                    let mut files = files.into_iter().flatten().filter_map(Value::as_str);
-                    rlib = files
-                        .find(|name| name.ends_with(".rlib"))
-                        .map(PathBuf::from);
-                }
-                if seen.insert(id.to_string()) {
-                    let done = (before + seen.len()).min(total);
-                    progress(Progress::Crates { done, total });
-                }
-            })?;
-            before = total / 2;
-        }
+        let mut seen = HashSet::new();
+        let mut command = self.cargo("build", offline);
+        self.cargo_run(&mut command, log, &mut |message| {
+            let id = message["package_id"].as_str().unwrap_or_default();
+            if message["target"]["name"] == "llmlab" {
+                let files = message["filenames"].as_array();
+                let mut files = files.into_iter().flatten().filter_map(Value::as_str);
+                rlib = files
+                    .find(|name| name.ends_with(".rlib"))
+                    .map(PathBuf::from);
+            }
+            if seen.insert(id.to_string()) {
+                let done = seen.len().min(total);
+                progress(Progress::Crates { done, total });
+            }
+        })?;
         rlib.map(|rlib| Built { rlib }).ok_or(Trouble::Compile)
+    }
+
+    /// Prepares what the REPL needs for the error messages of some lines; nobody waits for it.
+    /// True when it has been done now, and not before.
+    #[cfg(feature = "repl")]
+    pub fn check(&self) -> bool {
+        let done = self.root.join("checked");
+        if done.exists() {
+            return false;
+        }
+        let Ok(_lock) = self.lock("build") else {
+            return false;
+        };
+        let log = self.root.join("check.log");
+        let mut command = self.cargo("check", true);
+        let ran = std::fs::write(&log, "")
+            .map_err(Trouble::from)
+            .and_then(|()| self.cargo_run(&mut command, &log, &mut |_| {}));
+        ran.is_ok() && std::fs::write(done, "").is_ok()
     }
 
     fn count_crates(&self, offline: bool, log: &Path) -> Result<usize, Trouble> {
@@ -190,12 +205,10 @@ impl Lab {
 
     fn cargo_run(
         &self,
-        subcommand: &str,
-        offline: bool,
+        command: &mut Command,
         log: &Path,
         artifact: &mut dyn FnMut(&Value),
     ) -> Result<(), Trouble> {
-        let mut command = self.cargo(subcommand, offline);
         command.args(["--target", &self.toolchain.host, "--message-format=json"]);
         let stderr = std::fs::OpenOptions::new().append(true).open(log)?;
         let mut child = command.stderr(stderr).spawn()?;

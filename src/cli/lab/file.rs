@@ -1,7 +1,7 @@
 //! From a learner's file to a verdict.
 
 use super::rustc::{self, Rejected};
-use super::{Lab, Nest, Progress};
+use super::{Lab, Nest, Progress, nest};
 use crate::check::{Options, REPORT, Report};
 use crate::cli::Session;
 use crate::lesson::Lesson;
@@ -42,7 +42,8 @@ pub fn check_file(
     let text = read(session, lesson, path)?;
     let lab = Lab::open()?;
     let built = lab.build(progress)?;
-    let nest = Nest::new(&lab)?;
+    nest::remove_stale();
+    let nest = Nest::new()?;
     let program = rustc::compile(&lab, &built, &nest, lesson, path, &text)
         .map_err(|rejected| refuse(session, lesson, path, rejected))?;
     run(session, &program, options)

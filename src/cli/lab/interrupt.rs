@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
 /// From now on Ctrl-C sets a flag for [`interrupted`] and ends nothing.
+#[cfg(feature = "repl")]
 pub fn on_interrupt() {
     #[cfg(unix)]
     {

@@ -1,7 +1,7 @@
 //! The workshop: where learners' code is compiled, in the user's cache directory.
 //!
 //! One folder for each version of llmlab and of rustc holds the library's source, its compiled
-//! form, and one nest for each running session.
+//! form; beside them is one private nest for each running session.
 
 mod build;
 mod carried;
@@ -12,10 +12,14 @@ mod nest;
 mod rustc;
 mod toolchain;
 
+#[cfg(feature = "repl")]
+pub use build::detach;
 pub use build::{Built, Progress};
 pub use file::{Refusal, check_file};
-pub use interrupt::{interrupted, on_interrupt};
-pub use nest::Nest;
+pub use interrupt::interrupted;
+#[cfg(feature = "repl")]
+pub use interrupt::on_interrupt;
+pub use nest::{Nest, remove_stale};
 pub use toolchain::Toolchain;
 
 use std::path::PathBuf;

@@ -1,24 +1,28 @@
 //! One session's own project, with the compiled library already in it.
 
+#[cfg(feature = "repl")]
 use super::Lab;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// A private directory in the workshop, removed at the end.
+/// A private directory in the cache, removed at the end.
 #[derive(Debug)]
-pub struct Nest(PathBuf);
+pub struct Nest {
+    path: PathBuf,
+    /// Whether this handle removes the directory at its end.
+    owner: bool,
+}
 
 impl Nest {
     /// An empty directory of this process.
     ///
     /// # Errors
     /// A sentence when it cannot be made.
-    pub fn new(lab: &Lab) -> Result<Nest, String> {
+    pub fn new() -> Result<Nest, String> {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
-        let nests = lab.root.join("nests");
-        remove_stale(&nests);
+        let nests = super::cache_dir()?.join("nests");
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let path = nests.join(format!("{}-{count}", std::process::id()));
         let made = fs::remove_dir_all(&path)
@@ -28,32 +32,48 @@ impl Nest {
             })
             .and_then(|()| fs::create_dir_all(&path));
         made.map_err(|error| format!("cannot write to {}: {error}", nests.display()))?;
-        Ok(Nest(path))
+        Ok(Nest { path, owner: true })
+    }
+
+    /// A second handle, which leaves the removal to the first.
+    #[cfg(feature = "repl")]
+    pub fn share(&self) -> Nest {
+        let path = self.path.clone();
+        Nest { path, owner: false }
     }
 
     pub fn path(&self) -> &Path {
-        &self.0
+        &self.path
     }
 
-    /// Brings the compiled dependencies in, so that this project compiles only itself.
+    /// Brings what is compiled and not yet here: the dependencies, so that this project
+    /// compiles only itself.
     ///
     /// # Errors
     /// A file that can be neither linked nor copied.
+    #[cfg(feature = "repl")]
     pub fn seed(&self, lab: &Lab) -> io::Result<()> {
         let warm = lab.warm();
-        fs::copy(warm.join("Cargo.lock"), self.0.join("Cargo.lock"))?;
-        link_tree(&warm.join("target"), &self.0.join("target"))
+        let lock = self.path.join("Cargo.lock");
+        if !lock.exists() {
+            fs::copy(warm.join("Cargo.lock"), lock)?;
+        }
+        link_tree(&warm.join("target"), &self.path.join("target"))
     }
 }
 
 impl Drop for Nest {
     fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
+        if self.owner {
+            // What cannot be removed now is stale for the next session.
+            let _ = fs::remove_dir_all(&self.path);
+        }
     }
 }
 
 /// Compiled crates are never written again and are linked; everything else is small, may be
 /// written in place, and is copied. Cargo compares times, so these stay.
+#[cfg(feature = "repl")]
 fn link_tree(from: &Path, to: &Path) -> io::Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from)? {
@@ -61,6 +81,9 @@ fn link_tree(from: &Path, to: &Path) -> io::Result<()> {
         let name = entry.file_name();
         let (source, target) = (entry.path(), to.join(&name));
         let own = name.to_string_lossy();
+        if !source.is_dir() && target.exists() {
+            continue;
+        }
         if own == "incremental" || own.starts_with("ctx-") || own.starts_with("libctx") {
             continue;
         }
@@ -85,7 +108,10 @@ fn link_tree(from: &Path, to: &Path) -> io::Result<()> {
 }
 
 /// Removes what sessions left that were killed.
-fn remove_stale(nests: &Path) {
+pub fn remove_stale() {
+    let Ok(nests) = super::cache_dir().map(|cache| cache.join("nests")) else {
+        return;
+    };
     for entry in fs::read_dir(nests).into_iter().flatten().flatten() {
         let name = entry.file_name();
         let owner = name.to_string_lossy();
