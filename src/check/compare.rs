@@ -36,7 +36,11 @@ pub fn equal(got: &ArrayD<f64>, want: &ArrayD<f64>, tol: f64) -> bool {
 
 /// The element that is farthest from the truth, if any is farther than `tol`. Shapes are equal.
 pub fn worst(got: &Outputs, want: &Outputs, tol: f64) -> Option<Place> {
-    if got.iter().zip(want).all(|(got, want)| equal(got, want, tol)) {
+    if got
+        .iter()
+        .zip(want)
+        .all(|(got, want)| equal(got, want, tol))
+    {
         return None;
     }
     let mut place: Option<Place> = None;

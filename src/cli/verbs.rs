@@ -164,7 +164,11 @@ pub const VERBS: &[Verb] = &[
     super::lesson::VERB,
     super::trace::VERB,
     super::start::VERB,
+    super::check::VERB,
+    super::watch::VERB,
     super::quiz::VERB,
+    #[cfg(feature = "repl")]
+    super::repl::VERB,
     super::claims::VERB,
     super::bench::VERB,
     super::doctor::VERB,
