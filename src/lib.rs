@@ -3,15 +3,20 @@
 //! Imports run one way: `cli → lessons → {lesson, problem, trace, ops}` and `lessons → kernels`.
 //! Only `cli` talks to a terminal.
 
+pub mod bench;
+pub mod bind;
 pub mod check;
 #[cfg(feature = "terminal")]
 pub mod cli;
 pub mod lesson;
 pub mod near;
+#[cfg(feature = "terminal")]
+pub mod npz;
 pub mod ops;
 pub mod problem;
 #[cfg(feature = "terminal")]
 pub mod quiz;
+pub mod show;
 pub mod solution;
 #[cfg(feature = "terminal")]
 pub mod store;

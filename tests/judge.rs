@@ -110,7 +110,11 @@ fn prove(
         seeds(),
     );
     let first = |list: &[String]| list.iter().take(8).cloned().collect::<Vec<_>>().join("\n");
-    assert!(rejected.is_empty(), "wrongly rejected:\n{}", first(&rejected));
+    assert!(
+        rejected.is_empty(),
+        "wrongly rejected:\n{}",
+        first(&rejected)
+    );
     assert!(missed.is_empty(), "not caught:\n{}", first(&missed));
     assert!(misnamed.is_empty(), "not named:\n{}", first(&misnamed));
 }

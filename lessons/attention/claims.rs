@@ -222,7 +222,7 @@ fn saturation(lang: Lang) -> String {
             "64 个键上每行最大权重，256 行的平均",
         )
         .to_string(),
-        format!("     d   {}   q·k/√d", lang.pick("q·k ", "q·k ")),
+        "     d   q·k    q·k/√d".to_string(),
     ];
     for d in [16, 64, 256, 1024] {
         let inputs = inputs(&[
@@ -260,7 +260,7 @@ fn leak(weights: &ArrayD<f64>, mask: &Tensor) -> f64 {
 
 fn leaks(lang: Lang) -> String {
     let n = 5;
-    let inputs = inputs(&[("b", n), ("n", n), ("m", n)]);
+    let inputs = inputs(&[("b", n), ("h", 64), ("n", n), ("m", n)]);
     let causal: Tensor = causal_mask(n, n);
     let with = |mask: Tensor| notes(&inputs.clone().with("mask", Value::Float(mask))).1;
     let dropped = |x: f32| f32::from(u8::from(x == f32::NEG_INFINITY));
@@ -330,13 +330,17 @@ fn masked_row(lang: Lang) -> String {
             .join(" ")
     };
     format!(
-        "{}\n  {}: {}\n  PyTorch SDPA, FlashAttention: {}",
+        "{}\n  {}: {}\n  {}: {}",
         lang.pick(
             "output of a query whose keys are all masked",
             "所有键都被屏蔽的查询的输出"
         ),
         lang.pick("the notes", "笔记"),
         row(&notes(&inputs).0),
+        lang.pick(
+            "llmlab, by the convention of PyTorch SDPA and FlashAttention",
+            "llmlab（与 PyTorch SDPA、FlashAttention 约定相同）",
+        ),
         row(right)
     )
 }
@@ -349,9 +353,9 @@ fn memory(lang: Lang) -> String {
         )
         .to_string(),
         format!(
-            "     n    d  {:>9}  {:>9}",
-            lang.pick("scores", "分数矩阵"),
-            "q,k,v,o"
+            "     n    d  {}    q,k,v,o",
+            // Nine columns each.
+            lang.pick("   scores", " 分数矩阵")
         ),
     ];
     for (n, d) in [

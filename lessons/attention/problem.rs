@@ -242,7 +242,7 @@ fn tolerance(inputs: &Inputs) -> Tolerance {
         "b h n d, b h m d -> b h n m",
         &[&q.mapv(f64::abs), &k.mapv(f64::abs)],
     );
-    let bias = inputs.optional("mask").map_or(0.0, |mask| max_abs(mask));
+    let bias = inputs.optional("mask").map_or(0.0, max_abs);
     let score = max_abs(&sizes) / (d as f64).sqrt() + bias;
     let size = max_abs(&v);
     let eps = f64::from(f32::EPSILON);

@@ -1,9 +1,10 @@
 //! The planted bugs tell themselves apart, and the kernel, the laws and the reference agree.
 
-use super::PROBLEM;
+use super::{LESSON, PROBLEM};
 use crate::check::{all, large, matches, worst};
 use crate::problem::{Case, Variant};
 use crate::tensor::{Inputs, Outputs, max_abs};
+use crate::text::Lang;
 use crate::trace::Trace;
 
 fn truth(inputs: &Inputs) -> Outputs {
@@ -16,7 +17,7 @@ fn planted(inputs: &Inputs, bugs: &[&'static str]) -> Outputs {
 
 /// The judge's own slack when it compares an answer with a planted bug.
 fn loose(inputs: &Inputs, planted: &Outputs) -> f64 {
-    let scale = planted.iter().map(|a| max_abs(a)).fold(0.0, f64::max);
+    let scale = planted.iter().map(max_abs).fold(0.0, f64::max);
     (32.0 * (PROBLEM.tolerance)(inputs).value).max(1e-5 * scale)
 }
 
@@ -89,4 +90,45 @@ fn the_kernel_equals_the_reference_on_every_case() {
     let inputs = (PROBLEM.inputs)(&large(&PROBLEM, 0));
     let tol = (PROBLEM.tolerance)(&inputs).value;
     assert!(worst(&(PROBLEM.production.run)(&inputs), &truth(&inputs), tol).is_none());
+}
+
+#[test]
+fn the_demos_show_what_the_claims_say() {
+    let shown = |id: &str, lang| {
+        let claim = LESSON.claims.iter().find(|claim| claim.id == id).unwrap();
+        let text = claim.demo.unwrap()(lang);
+        println!("{id}\n{text}\n");
+        text
+    };
+    for lang in [Lang::En, Lang::Zh] {
+        for claim in LESSON.claims.iter().filter(|claim| claim.demo.is_some()) {
+            assert!(!shown(claim.id, lang).is_empty());
+        }
+        let memory = shown("C047", lang);
+        let row = memory
+            .lines()
+            .find(|line| line.trim().starts_with("8192  128"));
+        let numbers: Vec<&str> = row.unwrap().split_whitespace().skip(2).collect();
+        assert_eq!(numbers, ["4096", "256"]);
+        let masked = shown("C046", lang);
+        assert!(
+            masked.contains("NaN NaN") && masked.contains("0.00 0.00"),
+            "{masked}"
+        );
+        let saturation = shown("C040", lang);
+        let last = saturation.lines().last().unwrap().split_whitespace();
+        let peaks: Vec<f64> = last.skip(1).map(|x| x.parse().unwrap()).collect();
+        assert!(peaks[0] > 0.9 && peaks[1] < 0.15, "{saturation}");
+        let leaks = shown("C043", lang);
+        let shares = leaks
+            .lines()
+            .skip(1)
+            .take(3)
+            .map(|line| line.trim().split(' ').next().unwrap());
+        let shares: Vec<f64> = shares.map(|share| share.parse().unwrap()).collect();
+        assert!(
+            shares[0] == 0.0 && shares[1] > 15.0 && shares[2] > 40.0,
+            "{leaks}"
+        );
+    }
 }

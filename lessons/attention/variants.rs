@@ -3,9 +3,16 @@
 use crate::ops::einsum;
 use crate::problem::Variant;
 use crate::tensor::{Inputs, Outputs};
-use ndarray::{ArrayD, ArrayViewMut1, Axis, IxDyn, Slice, Zip};
+use ndarray::{ArrayD, ArrayViewMut1, Axis, IxDyn, Slice};
 
 const DROP: f64 = f64::NEG_INFINITY;
+
+/// Bugs that apply the mask to the weights and not to the scores.
+const LATE: [&str; 3] = [
+    "mask-after-softmax",
+    "exp-mask-after-softmax",
+    "mask-on-weights",
+];
 
 /// The reference with the bugs of `variant` planted; with none it equals the reference.
 pub fn variant(inputs: &Inputs, variant: &Variant) -> Outputs {
@@ -30,7 +37,10 @@ pub fn variant(inputs: &Inputs, variant: &Variant) -> Outputs {
         }
     }
     if has("last-key-dropped") {
-        let cut = |x: &ArrayD<f64>, axis| x.slice_axis(Axis(axis), Slice::from(..m - 1)).to_owned();
+        let cut = |x: &ArrayD<f64>, axis| {
+            x.slice_axis(Axis(axis), Slice::from(..m.saturating_sub(1)))
+                .to_owned()
+        };
         (k, v, mask) = (cut(&k, 2), cut(&v, 2), mask.map(|mask| cut(&mask, 3)));
     }
     if has("mask-ignored") {
@@ -39,38 +49,21 @@ pub fn variant(inputs: &Inputs, variant: &Variant) -> Outputs {
 
     let divisor = divisor(variant, [h, n, m, d, dv]);
     let mut scores = einsum("b h n d, b h m d -> b h n m", &[&q, &k]) / divisor;
-    if let Some(mask) = &mut mask {
-        mask.mapv_inplace(|x| reread(variant, x));
-        let before = [
-            "mask-after-softmax",
-            "exp-mask-after-softmax",
-            "mask-on-weights",
-        ];
-        if !before.iter().any(|id| has(id)) {
-            let unmasked = scores.clone();
-            Zip::from(&mut scores).and(&*mask).for_each(|s, &x| {
-                *s = match x {
-                    DROP if has("masked-score-zero") => 0.0,
-                    DROP if has("uniform-on-masked-row") => -1e9,
-                    x if has("mask-multiply") => *s * x,
-                    x if has("mask-before-scale") => *s + x / divisor,
-                    x => *s + x,
-                }
-            });
-            if has("masked-row-unmasked") {
-                for (mut row, unmasked) in scores.rows_mut().into_iter().zip(unmasked.rows()) {
-                    if row.iter().all(|s| *s == DROP) {
-                        row.assign(&unmasked);
-                    }
-                }
-            }
-        }
+    mask = mask.map(|mask| mask.mapv(reread(variant)));
+    let late = LATE.iter().any(|id| has(id));
+    if let Some(mask) = mask.as_ref().filter(|_| !late) {
+        scores = masked(variant, scores, mask, divisor);
     }
-    for ((i, j), s) in scores.indexed_iter_mut().map(|(at, s)| ((at[2], at[3]), s)) {
-        let top_left = has("causal-top-left") && j > i;
-        let bottom_right = has("causal-bottom-right") && j + n > i + m;
-        if top_left || bottom_right {
-            *s = DROP;
+    if has("causal-top-left") || has("causal-bottom-right") {
+        // Key j may be seen by query i where j + behind ≤ i + ahead.
+        let (behind, ahead) = match has("causal-top-left") {
+            true => (0, 0),
+            false => (n, m),
+        };
+        for (at, s) in scores.indexed_iter_mut() {
+            if at[3] + behind > at[2] + ahead {
+                *s = DROP;
+            }
         }
     }
 
@@ -81,16 +74,15 @@ pub fn variant(inputs: &Inputs, variant: &Variant) -> Outputs {
     if has("scale-after-softmax") {
         weights /= (d as f64).sqrt();
     }
-    if let Some(mask) = &mask {
-        Zip::from(&mut weights).and(mask).for_each(|w, &x| {
-            if has("mask-on-weights") {
-                *w += x;
-            } else if has("exp-mask-after-softmax") {
-                *w *= x.exp();
-            } else if has("mask-after-softmax") && x == DROP {
-                *w = 0.0;
-            }
-        });
+    if let Some(mask) = mask.filter(|_| late) {
+        let apply: fn(&mut f64, &f64) = if has("mask-on-weights") {
+            |w, x| *w += x
+        } else if has("exp-mask-after-softmax") {
+            |w, x| *w *= x.exp()
+        } else {
+            |w, x| *w = if *x == DROP { 0.0 } else { *w }
+        };
+        weights.zip_mut_with(&mask, apply);
     }
     let mut out = einsum("b h n m, b h m dv -> b h n dv", &[&weights, &v]);
     if has("mean-over-keys") {
@@ -122,24 +114,48 @@ fn divisor(variant: &Variant, [h, n, m, d, dv]: [usize; 5]) -> f64 {
     wrong.map_or(d.sqrt(), |(_, divisor)| *divisor)
 }
 
+type Misread = fn(f64) -> f64;
+
 /// How an element of the mask is misread.
-fn reread(variant: &Variant, x: f64) -> f64 {
-    let dropped = x == DROP;
-    if variant.has("bias-ignored") {
-        if dropped { DROP } else { 0.0 }
-    } else if variant.has("bias-drops") {
-        if x == 0.0 { 0.0 } else { DROP }
-    } else if variant.has("mask-inverted") {
-        if x == 0.0 { DROP } else { 0.0 }
-    } else if variant.has("keep-mask-added") {
-        if dropped { 0.0 } else { 1.0 }
-    } else if variant.has("drop-mask-added") {
-        if dropped { 1.0 } else { 0.0 }
-    } else if variant.has("mask-subtracted") {
-        -x
-    } else {
-        x
+fn reread(variant: &Variant) -> Misread {
+    let known: [(&str, Misread); 6] = [
+        ("bias-ignored", |x| if x == DROP { DROP } else { 0.0 }),
+        ("bias-drops", |x| if x == 0.0 { 0.0 } else { DROP }),
+        ("mask-inverted", |x| if x == 0.0 { DROP } else { 0.0 }),
+        ("keep-mask-added", |x| if x == DROP { 0.0 } else { 1.0 }),
+        ("drop-mask-added", |x| if x == DROP { 1.0 } else { 0.0 }),
+        ("mask-subtracted", |x| -x),
+    ];
+    let wrong = known.iter().find(|(id, _)| variant.has(id));
+    wrong.map_or(|x| x, |(_, misread)| *misread)
+}
+
+/// The scores with the mask, or with what is done in its place.
+fn masked(variant: &Variant, scores: ArrayD<f64>, mask: &ArrayD<f64>, divisor: f64) -> ArrayD<f64> {
+    let has = |id: &str| variant.has(id);
+    let dropped = match () {
+        () if has("masked-score-zero") => Some(0.0),
+        () if has("uniform-on-masked-row") => Some(-1e9),
+        () => None,
+    };
+    let (multiply, shrink) = (has("mask-multiply"), has("mask-before-scale"));
+    let mut out = scores.clone();
+    out.zip_mut_with(mask, |s, &x| {
+        *s = match dropped {
+            Some(value) if x == DROP => value,
+            _ if multiply => *s * x,
+            _ if shrink => *s + x / divisor,
+            _ => *s + x,
+        }
+    });
+    if has("masked-row-unmasked") {
+        for (mut row, unmasked) in out.rows_mut().into_iter().zip(scores.rows()) {
+            if row.iter().all(|s| *s == DROP) {
+                row.assign(&unmasked);
+            }
+        }
     }
+    out
 }
 
 /// Softmax over the keys, or what is taken for it.

@@ -11,7 +11,7 @@ pub const CLAIMS: &[Claim] = &[
         quote: "3.3 手推 ROPE",
         right: Text::new(
             "RoPE is section 3.2 of the notes; 3.3 is ALiBi.",
-            "RoPE 在笔记的 3.2 节;3.3 节是 ALiBi。",
+            "RoPE 在笔记的 3.2 节；3.3 节是 ALiBi。",
         ),
         demo: None,
     },
@@ -21,7 +21,7 @@ pub const CLAIMS: &[Claim] = &[
         quote: "解法:旋转式(ROPE)",
         right: Text::new(
             "RoPE makes scores relative; it does not extrapolate. The ALiBi paper shows rotary models getting worse soon after the training length, and LLaMA run directly at 4 times its length has a perplexity above 1000 (arXiv 2306.15595). Position interpolation, NTK scaling and YaRN exist because of this.",
-            "RoPE 让分数变成相对的,但并不能外推:ALiBi 论文显示 rotary 模型一过训练长度就变差;LLaMA 直接跑到 4 倍长度,困惑度超过 1000(arXiv 2306.15595)。位置插值、NTK 缩放、YaRN 正是为此而生。",
+            "RoPE 让分数变成相对的，但并不能外推：ALiBi 论文显示 rotary 模型一过训练长度就变差；LLaMA 直接跑到 4 倍长度，困惑度超过 1000（arXiv 2306.15595）。位置插值、NTK 缩放、YaRN 正是为此而生。",
         ),
         demo: Some(unseen_angles),
     },
@@ -31,17 +31,17 @@ pub const CLAIMS: &[Claim] = &[
         quote: "把 q,x 当复数向量",
         right: Text::new(
             "q and k are turned, not q and x; v is not turned. With q alone the score depends on the absolute position of the query.",
-            "旋转的是 q 和 k,不是 q 和 x;v 不旋转。只转 q 的话,分数依赖 query 的绝对位置。",
+            "旋转的是 q 和 k，不是 q 和 x；v 不旋转。只转 q 的话，分数依赖 query 的绝对位置。",
         ),
         demo: Some(only_q),
     },
     Claim {
         id: "C053",
         verdict: Verdict::Imprecise,
-        quote: "R_θ = [[cos mθ, −sin mθ],[sin mθ, cos mθ]]",
+        quote: "R_θ = [[cos mθ, −sin mθ], [sin mθ, cos mθ]]",
         right: Text::new(
             "That is one pair at position m. RoPE is a block-diagonal matrix of d/2 such blocks, each with its own θᵢ = base^(−2i/d), and is best named R_(Θ,m). The point is what follows: (R_m q)·(R_n k) = qᵀ·R_(n−m)·k.",
-            "这只是位置 m 上的一对。完整的 RoPE 是 d/2 个这样的块组成的分块对角阵,各有 θᵢ = base^(−2i/d),应记作 R_(Θ,m)。关键是由此得到 (R_m q)·(R_n k) = qᵀ·R_(n−m)·k。",
+            "这只是位置 m 上的一对。完整的 RoPE 是 d/2 个这样的块组成的分块对角阵，各有 θᵢ = base^(−2i/d)，应记作 R_(Θ,m)。关键是由此得到 (R_m q)·(R_n k) = qᵀ·R_(n−m)·k。",
         ),
         demo: Some(one_theta),
     },
@@ -51,7 +51,7 @@ pub const CLAIMS: &[Claim] = &[
         quote: "复数乘法 = 2D 旋转",
         right: Text::new(
             "True for a factor of modulus 1, e^(iφ). Any other factor also stretches.",
-            "对模为 1 的因子 e^(iφ) 成立;其他因子还会伸缩。",
+            "对模为 1 的因子 e^(iφ) 成立；其他因子还会伸缩。",
         ),
         demo: Some(complex_product),
     },
@@ -61,7 +61,7 @@ pub const CLAIMS: &[Claim] = &[
         quote: "→ 线性插值无参数",
         right: Text::new(
             "RoPE and position interpolation have no parameters, true; but the arrow does not follow. Interpolation computes another function: LLaMA-7B at 8192 tokens goes from a perplexity of 16.10 with no training to 7.12 after 200 steps (arXiv 2306.15595, table 3).",
-            "RoPE 与位置插值确实都没有参数,但箭头推不出来:插值算的是另一个函数,需要微调。LLaMA-7B 在 8192 长度上,不训练困惑度 16.10,200 步后 7.12(arXiv 2306.15595 表 3)。",
+            "RoPE 与位置插值确实都没有参数，但箭头推不出来：插值算的是另一个函数，需要微调。LLaMA-7B 在 8192 长度上，不训练困惑度 16.10，200 步后 7.12（arXiv 2306.15595 表 3）。",
         ),
         demo: Some(interpolation),
     },
@@ -115,10 +115,10 @@ fn unseen_angles(lang: Lang) -> String {
             last * test,
         ),
         Lang::Zh => format!(
-            "head_dim {d}、base 10000、训练长度 {train}:{pairs} 对里有 {} 对从未转满一圈。\n\
-             到 {test} 个 token 时,它们遇到训练中从未出现的角度:\n\
-             第 {:2} 对:训练见过 0 … {:.2} rad,现在到 {:.2} rad\n\
-             第 {:2} 对:训练见过 0 … {:.2} rad,现在到 {:.2} rad",
+            "head_dim {d}、base 10000、训练长度 {train}：{pairs} 对里有 {} 对从未转满一圈。\n\
+             到 {test} 个 token 时，它们遇到训练中从未出现的角度：\n\
+             第 {:2} 对：训练见过 0 … {:.2} rad，现在到 {:.2} rad\n\
+             第 {:2} 对：训练见过 0 … {:.2} rad，现在到 {:.2} rad",
             slow.len(),
             pairs - slow.len(),
             first * train,
@@ -135,7 +135,7 @@ fn only_q(lang: Lang) -> String {
     let (q, k) = (vector(32, 0.3), vector(32, 1.1));
     let mut lines = vec![lang.pick(
         "score of a query and the key 3 tokens before it:\nquery at   q and k turned   only q turned".to_string(),
-        "query 与它前面第 3 个 key 的分数:\nquery 位置   q、k 都转     只转 q".to_string(),
+        "query 与它前面第 3 个 key 的分数：\nquery 位置   q、k 都转     只转 q".to_string(),
     )];
     for m in [3.0, 30.0, 300.0] {
         let q = turned(&q, m, &theta);
@@ -161,8 +161,8 @@ fn one_theta(lang: Lang) -> String {
              distance   θᵢ of RoPE   one θ = 1 for all pairs"
         ),
         format!(
-            "两个位置同时平移 1000,分数变化 {shift:.0e}\n\
-             向量与自身的分数(1 表示没有旋转):\n\
+            "两个位置同时平移 1000，分数变化 {shift:.0e}\n\
+             向量与自身的分数（1 表示没有旋转）：\n\
              距离       RoPE 的 θᵢ   所有对共用 θ = 1"
         ),
     );
@@ -175,7 +175,7 @@ fn one_theta(lang: Lang) -> String {
     });
     let tail = lang.pick(
         "44 ≈ 7 turns and 710 ≈ 113 turns: one θ cannot tell them from distance 0",
-        "44 ≈ 7 圈,710 ≈ 113 圈:只有一个 θ 就分不清它们与距离 0",
+        "44 ≈ 7 圈，710 ≈ 113 圈：只有一个 θ 就分不清它们与距离 0",
     );
     format!("{head}\n{}\n{tail}", rows.join("\n"))
 }
@@ -198,8 +198,8 @@ fn complex_product(lang: Lang) -> String {
              (3 − 2i)·(1 + 0.5i), modulus not 1: the length grows by {stretched:.3}"
         ),
         format!(
-            "(3 − 2i)·e^(iφ) 与「长度不变、角度加 φ」比较 1000 个 φ:最大差 {gap:.0e}\n\
-             (3 − 2i)·(1 + 0.5i),模不为 1:长度变为 {stretched:.3} 倍"
+            "(3 − 2i)·e^(iφ) 与「长度不变、角度加 φ」比较 1000 个 φ：最大差 {gap:.0e}\n\
+             (3 − 2i)·(1 + 0.5i)，模不为 1：长度变为 {stretched:.3} 倍"
         ),
     )
 }
@@ -210,7 +210,7 @@ fn interpolation(lang: Lang) -> String {
     let score = |distance: f64, s: f64| dot(&turned(&q, distance / s, &theta), &k);
     let mut lines = vec![lang.pick(
         "no new parameters, but not the same function either (s = 4):\ndistance   RoPE       interpolated".to_string(),
-        "没有新参数,但也不再是同一个函数(s = 4):\n距离       RoPE       插值后".to_string(),
+        "没有新参数，但也不再是同一个函数（s = 4）：\n距离       RoPE       插值后".to_string(),
     )];
     for distance in [0.0, 1.0, 2.0, 8.0] {
         lines.push(format!(

@@ -24,7 +24,7 @@ pub const LAWS: &[Law] = &[
         id: "identity-at-0",
         sentence: Text::new(
             "at position 0 nothing is turned: q_rot = q, k_rot = k",
-            "位置 0 处不旋转:q_rot = q,k_rot = k",
+            "位置 0 处不旋转：q_rot = q，k_rot = k",
         ),
         except: &["pairs-to-halves"],
         kinds: &["ordinary", "ragged", "theta-500000"],
@@ -34,7 +34,7 @@ pub const LAWS: &[Law] = &[
         id: "relative",
         sentence: Text::new(
             "scores depend on distances only: shifting all positions together leaves q_rot·k_rot as it was",
-            "分数只依赖距离:所有位置一起平移,q_rot·k_rot 不变",
+            "分数只依赖距离：所有位置一起平移，q_rot·k_rot 不变",
         ),
         except: &[],
         kinds: &["ordinary", "chunk", "left-padding", "theta-500000"],
@@ -44,7 +44,7 @@ pub const LAWS: &[Law] = &[
         id: "turns-add",
         sentence: Text::new(
             "turning by a and then by b is turning by a + b: R_b·R_a = R_(a+b)",
-            "先转 a 再转 b 等于转 a + b:R_b·R_a = R_(a+b)",
+            "先转 a 再转 b 等于转 a + b：R_b·R_a = R_(a+b)",
         ),
         except: &["pairs-to-halves"],
         kinds: &["ordinary", "ragged", "left-padding"],
@@ -54,7 +54,7 @@ pub const LAWS: &[Law] = &[
         id: "same-for-q-and-k",
         sentence: Text::new(
             "q and k are treated alike: exchanging them exchanges the outputs",
-            "q 与 k 的处理方式相同:输入对调,输出也对调",
+            "q 与 k 的处理方式相同：输入对调，输出也对调",
         ),
         except: &[],
         kinds: &["ordinary", "decode"],

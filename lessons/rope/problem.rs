@@ -57,7 +57,7 @@ const SETTINGS: &[Setting] = &[
     Setting::axis(
         "d",
         8,
-        Text::new("head_dim, two for each pair", "head_dim,每两维一对"),
+        Text::new("head_dim, two for each pair", "head_dim，每两维一对"),
     )
     .multiple_of(2),
     Setting::option(
@@ -67,7 +67,7 @@ const SETTINGS: &[Setting] = &[
         1 << 20,
         Text::new(
             "position of the first token (the length of the KV cache)",
-            "第一个 token 的位置(即 KV cache 已有的长度)",
+            "第一个 token 的位置（即 KV cache 已有的长度）",
         ),
     ),
     Setting::option(
@@ -77,7 +77,7 @@ const SETTINGS: &[Setting] = &[
         1,
         Text::new(
             "1: every sequence has its own left padding, so positions differ between them",
-            "1:每条序列各有左填充,位置因此各不相同",
+            "1：每条序列各有左填充，位置因此各不相同",
         ),
     ),
     Setting::option(
@@ -98,7 +98,7 @@ const KINDS: &[Kind] = &[
     },
     Kind {
         id: "tiny",
-        about: Text::new("one token, one pair", "一个 token,一对维度"),
+        about: Text::new("one token, one pair", "一个 token，一对维度"),
         settings: &[("b", 1), ("h", 1), ("n", 1), ("d", 2)],
         ragged: false,
     },
@@ -112,7 +112,7 @@ const KINDS: &[Kind] = &[
         id: "chunk",
         about: Text::new(
             "a later chunk of a prompt: positions start at 41",
-            "prompt 的后续分块:位置从 41 开始",
+            "prompt 的后续分块：位置从 41 开始",
         ),
         settings: &[("offset", 41), ("d", 16)],
         ragged: false,
@@ -127,9 +127,9 @@ const KINDS: &[Kind] = &[
         id: "left-padding",
         about: Text::new(
             "every sequence starts at its own place",
-            "每条序列的起点不同(左填充)",
+            "每条序列的起点不同（左填充）",
         ),
-        settings: &[("b", 4), ("n", 9), ("offset", 7), ("padded", 1)],
+        settings: &[("b", 4), ("h", 2), ("n", 6), ("offset", 7), ("padded", 1)],
         ragged: false,
     },
     Kind {
@@ -148,9 +148,9 @@ const KINDS: &[Kind] = &[
         id: "long",
         about: Text::new(
             "positions from 32763 on, where an f32 angle is off by 0.004",
-            "位置从 32763 开始,f32 的角度误差可达 0.004",
+            "位置从 32763 开始，f32 的角度误差可达 0.004",
         ),
-        settings: &[("offset", 32_763), ("d", 64), ("b", 1)],
+        settings: &[("offset", 32_763), ("d", 32), ("h", 2), ("b", 1)],
         ragged: false,
     },
 ];

@@ -59,8 +59,9 @@ pub fn reference(inputs: &Inputs, trace: &mut Trace) -> Outputs {
     vec![q_rot.into_dyn(), k_rot.into_dyn()]
 }
 
-/// Multiplies the pair (x₂ᵢ, x₂ᵢ₊₁), read as a complex number, by cos + i·sin.
-fn turn(x: &Array4<f64>, cos: &Array3<f64>, sin: &Array3<f64>) -> Array4<f64> {
+/// Multiplies the pair (x₂ᵢ, x₂ᵢ₊₁), read as a complex number, by cos + i·sin: x `[b h n d]`, cos and
+/// sin `[b n p]` with p = d/2, the same for every head.
+pub fn turn(x: &Array4<f64>, cos: &Array3<f64>, sin: &Array3<f64>) -> Array4<f64> {
     Array4::from_shape_fn(x.dim(), |(b, h, n, j)| {
         let i = j / 2;
         let (x0, x1) = (x[[b, h, n, 2 * i]], x[[b, h, n, 2 * i + 1]]);

@@ -52,7 +52,7 @@ impl CaseError {
         let meant = |got: &str, known: &[&str]| match nearest(got, known.iter().copied()) {
             Some(near) => lang.pick(
                 format!("; did you mean `{near}`?"),
-                format!(";是不是想输入 `{near}`?"),
+                format!("；是不是想输入 `{near}`？"),
             ),
             None => String::new(),
         };
@@ -61,7 +61,7 @@ impl CaseError {
                 let (list, meant) = (known.join(", "), meant(got, known));
                 lang.pick(
                     format!("no case is called `{got}`; the cases are {list}{meant}"),
-                    format!("没有名为 `{got}` 的测试用例;可用的有 {list}{meant}"),
+                    format!("没有名为 `{got}` 的测试用例；可用的有 {list}{meant}"),
                 )
             }
             CaseError::Name { got, known } => {
@@ -72,7 +72,7 @@ impl CaseError {
                 let (list, meant) = (known.join(", "), meant(got, &names));
                 lang.pick(
                     format!("there is no setting `{got}`; the settings and their defaults are {list}{meant}"),
-                    format!("没有名为 `{got}` 的参数;可设置的参数及默认值:{list}{meant}"),
+                    format!("没有名为 `{got}` 的参数；可设置的参数及默认值：{list}{meant}"),
                 )
             }
             CaseError::Value {
@@ -86,12 +86,12 @@ impl CaseError {
                     1 => String::new(),
                     step => lang.pick(
                         format!(", in multiples of {step}"),
-                        format!(",且须为 {step} 的倍数"),
+                        format!("，且须为 {step} 的倍数"),
                     ),
                 };
                 lang.pick(
                     format!("{setting}={got} cannot be: {setting} goes from {min} to {max}{step}"),
-                    format!("{setting}={got} 不合法:{setting} 的范围是 {min} 到 {max}{step}"),
+                    format!("{setting}={got} 不合法：{setting} 的范围是 {min} 到 {max}{step}"),
                 )
             }
         }

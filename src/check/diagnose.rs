@@ -41,8 +41,12 @@ const SLACK: f64 = 32.0;
 ///
 /// Single bugs first; then pairs. Of several that fit, the closest.
 pub fn diagnose(problem: &Problem, judged: &[Judged]) -> Option<Diagnosis> {
+    // The failing cases first: most suspects are cleared by one of them.
+    let (failing, passing): (Vec<&Judged>, Vec<&Judged>) =
+        judged.iter().partition(|case| !case.passes());
+    let cases = Cases { failing, passing };
     let singles = problem.bugs.iter().map(|bug| vec![bug.id]);
-    if let Some(found) = closest(problem, judged, singles.collect()) {
+    if let Some(found) = closest(problem, &cases, singles.collect()) {
         return Some(found);
     }
     let mut pairs = Vec::new();
@@ -51,12 +55,17 @@ pub fn diagnose(problem: &Problem, judged: &[Judged]) -> Option<Diagnosis> {
             pairs.push(vec![first.id, second.id]);
         }
     }
-    closest(problem, judged, pairs)
+    closest(problem, &cases, pairs)
+}
+
+struct Cases<'a> {
+    failing: Vec<&'a Judged>,
+    passing: Vec<&'a Judged>,
 }
 
 fn closest(
     problem: &Problem,
-    judged: &[Judged],
+    cases: &Cases,
     suspects: Vec<Vec<&'static str>>,
 ) -> Option<Diagnosis> {
     let mut best: Option<(f64, Diagnosis)> = None;
@@ -64,7 +73,7 @@ fn closest(
         let conventions = problem.conventions.iter().map(|known| Some(known.id));
         for convention in std::iter::once(None).chain(conventions) {
             let variant = Variant(bugs.iter().copied().chain(convention).collect());
-            let Some(distance) = explains(problem, judged, &variant) else {
+            let Some(distance) = explains(problem, cases, &variant) else {
                 continue;
             };
             if best.as_ref().is_none_or(|(known, _)| distance < *known) {
@@ -78,20 +87,20 @@ fn closest(
 
 /// How far the answers are from the variant's, summed over the cases in units of what is allowed;
 /// `None` where one case does not match, or where the variant itself would pass.
-fn explains(problem: &Problem, judged: &[Judged], variant: &Variant) -> Option<f64> {
+fn explains(problem: &Problem, cases: &Cases, variant: &Variant) -> Option<f64> {
+    let failing = cases.failing.iter().map(|case| (case, true));
+    let passing = cases.passing.iter().map(|case| (case, false));
     let mut distance = 0.0;
     let mut told_apart = false;
-    // The failing cases first: most suspects are cleared by one of them.
-    let (failing, passing): (Vec<&Judged>, Vec<&Judged>) =
-        judged.iter().partition(|case| !case.passes());
-    for case in failing.into_iter().chain(passing) {
+    for (case, fails) in failing.chain(passing) {
         let planted = (problem.variant)(&case.inputs, variant);
         let scale = planted.iter().map(max_abs).fold(0.0, f64::max);
         let tol = (SLACK * case.tolerance.value).max(1e-5 * scale);
         if !matches(&case.got, &planted, tol) {
             return None;
         }
-        told_apart |= !case.passes() && worst(&planted, &case.want, case.tolerance.value).is_some();
+        told_apart =
+            told_apart || fails && worst(&planted, &case.want, case.tolerance.value).is_some();
         let gaps = case.got.iter().flatten().zip(planted.iter().flatten());
         let gap = gaps
             .map(|(x, y)| (x - y).abs())

@@ -1,5 +1,6 @@
 //! What can be measured on a wrong answer that no planted bug explains.
 
+use super::compare::equal;
 use super::report::Fact;
 use crate::problem::Problem;
 use crate::tensor::{Outputs, max_abs};
@@ -21,11 +22,6 @@ pub fn measure(problem: &Problem, got: &Outputs, want: &Outputs, tol: f64) -> Ve
         }
     }
     facts
-}
-
-fn equal(got: &ArrayD<f64>, want: &ArrayD<f64>, tol: f64) -> bool {
-    let near = |(x, y): (&f64, &f64)| x == y || (x - y).abs() <= tol;
-    got.shape() == want.shape() && got.iter().zip(want).all(near)
 }
 
 fn of_output(

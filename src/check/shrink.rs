@@ -15,7 +15,12 @@ pub fn shrink(problem: &Problem, case: &Case, mut fails: impl FnMut(&Case) -> bo
         shrunk = false;
         for setting in problem.settings {
             let now = best.size(setting.name);
-            for value in smaller(now, setting.min, setting.multiple_of) {
+            let simpler = match setting.axis {
+                true => smaller(now, setting.min, setting.multiple_of),
+                // An option is simplest where a person left it.
+                false => vec![setting.default],
+            };
+            for value in simpler.into_iter().filter(|value| *value != now) {
                 if start.elapsed() > TIME {
                     return best;
                 }

@@ -8,13 +8,13 @@ use std::process::ExitCode;
 pub const VERB: Verb = Verb {
     name: "help",
     about: Text::new(
-        "This help, or that of one command (`help json`: the JSON formats)",
-        "显示帮助,或某个命令的帮助(`help json`:JSON 格式说明)",
+        "this help, or that of one command (`help json`: the JSON formats)",
+        "显示帮助，或某个命令的帮助（`help json`：JSON 格式说明）",
     ),
     args: &[Arg {
         name: "topic",
         shape: Shape::OptionalWord,
-        about: Text::new("a command, or `json`", "一个命令,或 `json`"),
+        about: Text::new("a command, or `json`", "一个命令，或 `json`"),
     }],
     run,
 };
@@ -23,7 +23,7 @@ pub const VERB: Verb = Verb {
 pub const SCHEMA: Verb = Verb {
     name: "schema",
     about: Text::new(
-        "The fields of every `--format json`",
+        "the fields of every `--format json`",
         "所有 `--format json` 输出的字段说明",
     ),
     args: &[],
@@ -61,7 +61,7 @@ pub fn text(topic: Option<&str>, lang: Lang) -> Result<String, String> {
     let fix = match crate::near::nearest(topic, known.chain(["json"])) {
         Some(near) => lang.pick(
             format!("did you mean `{near}`?"),
-            format!("是不是想输入 `{near}`?"),
+            format!("是不是想输入 `{near}`？"),
         ),
         None => lang.pick(
             "`llmlab help` lists the commands".into(),
@@ -70,7 +70,7 @@ pub fn text(topic: Option<&str>, lang: Lang) -> Result<String, String> {
     };
     Err(lang.pick(
         format!("there is no command `{topic}`; {fix}"),
-        format!("没有命令 `{topic}`;{fix}"),
+        format!("没有命令 `{topic}`；{fix}"),
     ))
 }
 

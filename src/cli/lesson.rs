@@ -10,7 +10,7 @@ use std::process::ExitCode;
 
 pub const VERB: Verb = Verb {
     name: "lesson",
-    about: Text::new("Read a lesson", "阅读课程"),
+    about: Text::new("read a lesson", "阅读课程"),
     args: &[
         LESSON,
         Arg {
@@ -54,7 +54,7 @@ fn text(session: &Session, lesson: &Lesson) -> String {
     let mut out = format!(
         "{}\n\n{body}\n{}\n",
         header.dimmed(),
-        lang.pick("Try:", "动手试试:").bold()
+        lang.pick("Try:", "动手试试：").bold()
     );
     let id = lesson.id;
     let tries = [

@@ -5,6 +5,7 @@ use super::wrap::columns;
 use super::{Session, markdown};
 use crate::lesson::{Lesson, Track};
 use crate::lessons::LESSONS;
+use crate::store;
 use crate::text::{Lang, Text};
 use colored::Colorize;
 use serde_json::{Value, json};
@@ -13,26 +14,26 @@ use std::process::ExitCode;
 pub const MAP: Verb = Verb {
     name: "map",
     about: Text::new(
-        "Tracks, lessons, what you passed and what comes next (`llmlab` alone)",
-        "路线、课程、已通过的内容与下一步(即不带参数的 `llmlab`)",
+        "tracks, lessons, what you passed and what comes next (`llmlab` alone)",
+        "路线、课程、已通过的内容与下一步（即不带参数的 `llmlab`）",
     ),
     args: &[],
     run: |session, _| {
-        session.say(map(session, &[]));
+        session.say(map(session, &passed()));
         Ok(ExitCode::SUCCESS)
     },
 };
 
 pub const VERB: Verb = Verb {
     name: "list",
-    about: Text::new("Every lesson, one line each", "列出所有课程,每课一行"),
+    about: Text::new("every lesson, one line each", "列出所有课程，每课一行"),
     args: &[
         Arg {
             name: "track",
             shape: Shape::OneOf(&["phone", "whiteboard", "leader", "algorithms"]),
             about: Text::new(
                 "only one track: phone, whiteboard, leader or algorithms",
-                "只列一条路线:phone、whiteboard、leader 或 algorithms",
+                "只列一条路线：phone、whiteboard、leader 或 algorithms",
             ),
         },
         FORMAT,
@@ -40,15 +41,28 @@ pub const VERB: Verb = Verb {
     run,
 };
 
+/// The lessons that this person has passed; none where no progress is kept.
+fn passed() -> Vec<String> {
+    // Looking at the map is no reason to make a file.
+    let kept = store::directory().is_ok_and(|directory| directory.is_dir());
+    let store = kept.then(|| store::Store::open_default().ok()).flatten();
+    let passed = store.and_then(|store| store.passed().ok());
+    passed.unwrap_or_default().into_iter().collect()
+}
+
 fn run(session: &mut Session, values: &Values) -> Result<ExitCode, String> {
+    let passed = passed();
     let lessons = on_track(values.text("track"));
     if values.json() {
-        let rows: Vec<Value> = lessons.iter().map(|l| json(l, &[], session.lang)).collect();
+        let rows: Vec<Value> = lessons
+            .iter()
+            .map(|l| json(l, &passed, session.lang))
+            .collect();
         session.say(json!({ "lessons": rows }).to_string());
         return Ok(ExitCode::SUCCESS);
     }
     for lesson in lessons {
-        session.say(row(lesson, &[], session.lang, session.width));
+        session.say(row(lesson, &passed, session.lang, session.width));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -81,7 +95,7 @@ fn track_about(track: Track) -> Text {
         Track::Whiteboard => Text::new("written by hand", "白板手写"),
         Track::Leader => Text::new(
             "in production: long context, 4-bit",
-            "生产落地:长上下文、4-bit",
+            "生产落地：长上下文、4-bit",
         ),
         Track::Algorithms => Text::new("few-shot, long tail", "小样本与长尾"),
     }
@@ -109,11 +123,11 @@ pub fn map(session: &Session, passed: &[String]) -> String {
     out += &match next(passed) {
         Some(lesson) => {
             let command = session.command(&format!("lesson {}", lesson.id));
-            format!("{} {}", lang.pick("next:", "下一步:"), command.cyan())
+            format!("{} {}", lang.pick("next:", "下一步："), command.cyan())
         }
         None => {
             let command = session.command("quiz");
-            let all = lang.pick("every lesson is passed; next:", "全部课程已通过;下一步:");
+            let all = lang.pick("every lesson is passed; next:", "全部课程已通过；下一步：");
             format!("{all} {}", command.cyan())
         }
     };

@@ -324,7 +324,7 @@ mod tests {
 
     #[test]
     fn no_line_is_wider_than_asked() {
-        let text = "# 缩放点积注意力:softmax(q·kᵀ/√d)·v\n\n注意力把每个查询与所有键做点积,除以 √d(head_dim),再做 softmax,最后对值加权求和。**粗体**与`code`混排。\n\n- a list item which is long enough to be wrapped over more than one line of the terminal, with `code` in it\n\n| axis | meaning | a third column |\n|---|---|---|\n| b | sequences in the batch, which may be of different lengths | x |\n| n | token 数,这里是一个很长很长很长很长很长很长的单元格 | y |\n\n```rust\nlet scores = einsum(\"b h n d, b h m d -> b h n m\", &[&q, &k]).mapv(|x| x / (d as f32).sqrt());\n```\n";
+        let text = "# 缩放点积注意力：softmax(q·kᵀ/√d)·v\n\n注意力把每个查询与所有键做点积，除以 √d(head_dim)，再做 softmax，最后对值加权求和。**粗体**与`code`混排。\n\n- a list item which is long enough to be wrapped over more than one line of the terminal, with `code` in it\n\n| axis | meaning | a third column |\n|---|---|---|\n| b | sequences in the batch, which may be of different lengths | x |\n| n | token 数，这里是一个很长很长很长很长很长很长的单元格 | y |\n\n```rust\nlet scores = einsum(\"b h n d, b h m d -> b h n m\", &[&q, &k]).mapv(|x| x / (d as f32).sqrt());\n```\n";
         for width in [60, 80, 120] {
             for line in lines(text, width) {
                 assert!(columns(&line) <= width, "{width}: {line}");
@@ -334,7 +334,7 @@ mod tests {
 
     #[test]
     fn closing_punctuation_stays_with_its_word() {
-        let text = "一二三四五六七八九十,一二三四五六七八九十,一二三四五六七八九十。".repeat(4);
+        let text = "一二三四五六七八九十，一二三四五六七八九十，一二三四五六七八九十。".repeat(4);
         for width in 60..80 {
             for line in lines(&text, width) {
                 assert!(!line.starts_with([',', '。']), "{width}: {line}");

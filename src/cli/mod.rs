@@ -1,15 +1,30 @@
 //! The program: one verb table, one session, and the only place that talks to a terminal.
 
+mod bench;
+mod check;
+mod claims;
+mod completions;
+mod doctor;
 mod help;
+mod lab;
 mod lesson;
 mod list;
 pub mod markdown;
+mod new_lesson;
 mod quiz;
+#[cfg(feature = "repl")]
+pub mod repl;
 mod session;
+mod start;
+mod trace;
+mod trace_text;
 mod transfer;
 pub mod verbs;
+mod watch;
 mod wrap;
 
+pub use help::JSON;
+pub use new_lesson::{MARK, scaffold};
 pub use session::{Asked, Session};
 pub use verbs::{Arg, Shape, VERBS, Values, Verb};
 pub use wrap::{columns, wrap};

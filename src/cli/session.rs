@@ -113,7 +113,7 @@ impl Session {
 
     /// Prints an error: one sentence.
     pub fn complain(&self, sentence: &str) {
-        let label = colored::Colorize::red(self.lang.pick("error:", "错误:"));
+        let label = colored::Colorize::red(self.lang.pick("error:", "错误："));
         // Nobody can be told when stderr is closed.
         let _ = writeln!(std::io::stderr(), "{label} {sentence}");
     }

@@ -55,7 +55,7 @@ pub const FORMAT: Arg = Arg {
     shape: Shape::OneOf(&["text", "json"]),
     about: Text::new(
         "text for people, json for programs (fields: `llmlab schema`)",
-        "text 供人阅读,json 供程序读取(字段说明见 `llmlab schema`)",
+        "text 供人阅读，json 供程序读取（字段说明见 `llmlab schema`）",
     ),
 };
 
@@ -65,7 +65,7 @@ pub const LESSON: Arg = Arg {
     shape: Shape::Lesson,
     about: Text::new(
         "a lesson's id or alias; `llmlab list` shows them",
-        "课程 id 或别名,用 `llmlab list` 查看",
+        "课程 id 或别名，用 `llmlab list` 查看",
     ),
 };
 
@@ -113,7 +113,7 @@ impl Values<'_> {
         text.parse().map(Some).map_err(|_| {
             self.lang().pick(
                 format!("--{name} takes a whole number from 0 up, not `{text}`"),
-                format!("--{name} 需要一个非负整数,而不是 `{text}`"),
+                format!("--{name} 需要一个非负整数，而不是 `{text}`"),
             )
         })
     }
@@ -140,13 +140,13 @@ pub fn find_lesson(name: &str, lang: Lang) -> Result<&'static Lesson, String> {
     let fix = match crate::near::nearest(&name.replace('_', "-"), ids) {
         Some(near) => lang.pick(
             format!("did you mean `{near}`?"),
-            format!("是不是想输入 `{near}`?"),
+            format!("是不是想输入 `{near}`？"),
         ),
         None => lesson_list(lang),
     };
     Err(lang.pick(
         format!("there is no lesson `{name}`; {fix}"),
-        format!("没有名为 `{name}` 的课程;{fix}"),
+        format!("没有名为 `{name}` 的课程；{fix}"),
     ))
 }
 
@@ -154,7 +154,7 @@ pub fn find_lesson(name: &str, lang: Lang) -> Result<&'static Lesson, String> {
 fn lesson_list(lang: Lang) -> String {
     let ids: Vec<&str> = crate::lessons::LESSONS.iter().map(|l| l.id).collect();
     let ids = ids.join(", ");
-    lang.pick(format!("the lessons are {ids}"), format!("现有课程:{ids}"))
+    lang.pick(format!("the lessons are {ids}"), format!("现有课程：{ids}"))
 }
 
 /// Every verb, in the order of the help.
@@ -162,9 +162,20 @@ pub const VERBS: &[Verb] = &[
     super::list::MAP,
     super::list::VERB,
     super::lesson::VERB,
+    super::trace::VERB,
+    super::start::VERB,
+    super::check::VERB,
+    super::watch::VERB,
     super::quiz::VERB,
+    #[cfg(feature = "repl")]
+    super::repl::VERB,
+    super::claims::VERB,
+    super::bench::VERB,
+    super::doctor::VERB,
     super::transfer::EXPORT,
     super::transfer::IMPORT,
+    super::new_lesson::VERB,
+    super::completions::VERB,
     super::help::VERB,
     super::help::SCHEMA,
 ];
@@ -242,7 +253,7 @@ pub fn command(lang: Lang) -> clap::Command {
                 "lang",
                 lang.pick(
                     "language of all texts: en or zh (also LLMLAB_LANG, then the locale)",
-                    "全部文字的语言:en 或 zh(也可设置 LLMLAB_LANG,否则取系统 locale)",
+                    "全部文字的语言：en 或 zh（也可设置 LLMLAB_LANG，否则取系统 locale）",
                 ),
                 lang,
             )
@@ -256,7 +267,7 @@ pub fn command(lang: Lang) -> clap::Command {
                 "color",
                 lang.pick(
                     "colour: auto, always or never",
-                    "颜色:auto、always 或 never",
+                    "颜色：auto、always 或 never",
                 ),
                 lang,
             )
@@ -281,7 +292,7 @@ pub fn command(lang: Lang) -> clap::Command {
 
 /// What every command's help looks like: headings in `lang`, and its own `--help`.
 fn frame(command: clap::Command, lang: Lang) -> clap::Command {
-    let usage = lang.pick("Usage:", "用法:");
+    let usage = lang.pick("Usage:", "用法：");
     command
         .help_template(format!("{{about}}\n\n{usage} {{usage}}\n\n{{all-args}}"))
         .subcommand_help_heading(lang.pick("Commands", "命令"))
@@ -377,13 +388,13 @@ pub fn refusal(error: &clap::Error, lang: Lang) -> String {
     let fix = match near.into_iter().find_map(said) {
         Some(near) => lang.pick(
             format!("did you mean `{near}`?"),
-            format!("是不是想输入 `{near}`?"),
+            format!("是不是想输入 `{near}`？"),
         ),
         None => match error.kind() {
             ErrorKind::MissingRequiredArgument if what.contains("<lesson>") => lesson_list(lang),
             ErrorKind::InvalidValue if error.get(ContextKind::ValidValue).is_some() => {
                 let valid = said(ContextKind::ValidValue).unwrap_or_default();
-                lang.pick(format!("valid: {valid}"), format!("可选值:{valid}"))
+                lang.pick(format!("valid: {valid}"), format!("可选值：{valid}"))
             }
             _ => lang.pick(
                 "`llmlab help` shows what there is".to_string(),
@@ -391,5 +402,5 @@ pub fn refusal(error: &clap::Error, lang: Lang) -> String {
             ),
         },
     };
-    lang.pick(format!("{fact}; {fix}"), format!("{fact};{fix}"))
+    lang.pick(format!("{fact}; {fix}"), format!("{fact}；{fix}"))
 }

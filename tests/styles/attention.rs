@@ -48,7 +48,11 @@ fn add(scores: Tensor, mask: Option<&Tensor>) -> Tensor {
 /// Softmax along an axis, zeros where everything is dropped.
 fn safe_softmax(x: Tensor, axis: usize) -> Tensor {
     let mut out = softmax(&x, axis);
-    for (mut lane, x) in out.lanes_mut(Axis(axis)).into_iter().zip(x.lanes(Axis(axis))) {
+    for (mut lane, x) in out
+        .lanes_mut(Axis(axis))
+        .into_iter()
+        .zip(x.lanes(Axis(axis)))
+    {
         if x.iter().all(|x| *x == DROP) {
             lane.fill(0.0);
         }
@@ -149,7 +153,13 @@ fn loops(
 }
 
 /// One query after another against keys that come in blocks, as FlashAttention does.
-fn streaming(q: &Tensor, k: &Tensor, v: &Tensor, mask: Option<&Tensor>, block: usize) -> Array4<f32> {
+fn streaming(
+    q: &Tensor,
+    k: &Tensor,
+    v: &Tensor,
+    mask: Option<&Tensor>,
+    block: usize,
+) -> Array4<f32> {
     let [nb, nh, n, m, d, dv] = sizes(q, k, v);
     let mask = mask.map(|mask| mask.broadcast([nb, nh, n, m]).unwrap());
     Array4::from_shape_fn((nb, nh, n, dv), |(b, h, i, t)| {
@@ -182,13 +192,7 @@ fn streaming(q: &Tensor, k: &Tensor, v: &Tensor, mask: Option<&Tensor>, block: u
 }
 
 /// With a trace of its own.
-fn traced(
-    q: &Tensor,
-    k: &Tensor,
-    v: &Tensor,
-    mask: Option<&Tensor>,
-    trace: &mut Trace,
-) -> Tensor {
+fn traced(q: &Tensor, k: &Tensor, v: &Tensor, mask: Option<&Tensor>, trace: &mut Trace) -> Tensor {
     let s = scores(q, k);
     trace.step("scores", "q·kᵀ/√d", "b h i d, b h j d -> b h i j", &s);
     let w = safe_softmax(add(s, mask), 3);
@@ -204,7 +208,8 @@ fn flat(q: &Tensor, k: &Tensor, v: &Tensor, mask: Option<&Tensor>) -> Tensor {
     let shape = IxDyn(&[nb, nh, n, m]);
     let flat = |x: &Tensor| x.iter().copied().collect::<Vec<f32>>();
     let (mut q, k, v) = (flat(q), flat(k), flat(v));
-    let mask: Option<Vec<f32>> = mask.map(|mask| mask.broadcast(shape).unwrap().iter().copied().collect());
+    let mask: Option<Vec<f32>> =
+        mask.map(|mask| mask.broadcast(shape).unwrap().iter().copied().collect());
     q.iter_mut().for_each(|x| *x /= root(d));
     let mut out = vec![0.0; nb * nh * n * dv];
     let mut row = vec![0.0; m];
@@ -220,7 +225,9 @@ fn flat(q: &Tensor, k: &Tensor, v: &Tensor, mask: Option<&Tensor>) -> Tensor {
         let sum = row.iter().sum::<f32>().max(f32::MIN_POSITIVE);
         for (j, w) in row.iter().enumerate() {
             let value = &v[(head * m + j) * dv..][..dv];
-            out.iter_mut().zip(value).for_each(|(o, v)| *o += w / sum * v);
+            out.iter_mut()
+                .zip(value)
+                .for_each(|(o, v)| *o += w / sum * v);
         }
     }
     Tensor::from_shape_vec(vec![nb, nh, n, dv], out).unwrap()

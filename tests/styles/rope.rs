@@ -10,6 +10,8 @@ mod solution;
 
 type Named<T> = Vec<(T, Box<dyn Candidate>)>;
 type Both = (Tensor, Tensor);
+/// Turns one tensor.
+type One = fn(&Tensor, &Labels, f64) -> Tensor;
 /// What turns the token at [h, n]: from its position, and the one in sequence 0.
 type Position = fn([usize; 2], i64, i64) -> f32;
 /// θ of pair i for head_dim, heads and base.
@@ -170,7 +172,7 @@ pub fn wrong() -> Named<&'static str> {
         };
         all.push(("q-scaled", Box::new(candidate(scaled))));
     }
-    let tables: [(&str, fn(&Tensor, &Labels, f64) -> Tensor); 6] = [
+    let tables: [(&str, One); 6] = [
         ("angle-per-dim", |x, m, base| {
             by_table(x, m, base, every_two, |j, d| j as f64 / d as f64)
         }),

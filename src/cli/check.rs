@@ -1,0 +1,187 @@
+//! `llmlab check`: the verdict on a learner's file.
+
+use super::Session;
+use super::lab::{self, Progress, Refusal};
+use super::verbs::{Arg, FORMAT, LESSON, Shape, Values, Verb};
+use crate::check::{Options, Report, Verdict, render};
+use crate::lesson::Lesson;
+use crate::text::Text;
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// The learner's file.
+pub const FILE: Arg = Arg {
+    name: "file",
+    shape: Shape::OptionalFile,
+    about: Text::new(
+        "the file with your function; without it `<lesson>.rs` in this directory",
+        "含有你的函数的文件；不写则为当前目录下的 `<lesson>.rs`",
+    ),
+};
+
+/// `--seed N`
+pub const SEED: Arg = Arg {
+    name: "seed",
+    shape: Shape::Option("N"),
+    about: Text::new(
+        "draws the random cases; the same seed gives the same cases",
+        "随机用例的种子；种子相同，用例就相同",
+    ),
+};
+
+/// `--timeout S`
+pub const TIMEOUT: Arg = Arg {
+    name: "timeout",
+    shape: Shape::Option("SECONDS"),
+    about: Text::new(
+        "how long a stage may take until that is the verdict",
+        "每个阶段最多允许多少秒，超时即判为不通过",
+    ),
+};
+
+/// `--no-scale`
+pub const NO_SCALE: Arg = Arg {
+    name: "no-scale",
+    shape: Shape::Flag,
+    about: Text::new("leaves the large case out", "跳过大规模用例"),
+};
+
+pub const VERB: Verb = Verb {
+    name: "check",
+    about: Text::new(
+        "Judges your function: passed, or what is wrong with it",
+        "判定你的函数：通过，或指出错在哪里",
+    ),
+    args: &[LESSON, FILE, SEED, TIMEOUT, NO_SCALE, FORMAT],
+    run,
+};
+
+fn run(session: &mut Session, values: &Values) -> Result<ExitCode, String> {
+    let lesson = values.lesson()?;
+    let options = options(values)?;
+    match judge(session, lesson, &file(lesson, values), &options) {
+        Ok(report) => {
+            let passed = report.verdict == Verdict::Passed;
+            if values.json() {
+                let json = serde_json::to_string_pretty(&report);
+                session.say(json.map_err(|error| error.to_string())?);
+            } else {
+                session.say(render(lesson, &report, session.lang));
+            }
+            Ok(ExitCode::from(u8::from(!passed)))
+        }
+        Err(Refusal::Sentence(sentence)) => Err(sentence),
+        Err(Refusal::Errors(errors)) => {
+            // rustc's words need no «error:» of ours. Nobody can be told when stderr is closed.
+            let _ = writeln!(std::io::stderr(), "{errors}");
+            Ok(ExitCode::from(2))
+        }
+    }
+}
+
+/// Judges one file and keeps the verdict.
+///
+/// # Errors
+/// See [`Refusal`].
+pub fn judge(
+    session: &Session,
+    lesson: &Lesson,
+    file: &std::path::Path,
+    options: &Options,
+) -> Result<Report, Refusal> {
+    let mut bar = Bar::new(session.lang.pick(
+        "first use on this machine: compiling the library, about 30 s",
+        "本机首次使用：正在编译库，约 30 秒",
+    ));
+    let report = lab::check_file(session, lesson, file, options, &mut |at| bar.show(at));
+    bar.clear();
+    let report = report?;
+    record(&report);
+    Ok(report)
+}
+
+/// The file to judge: as named, or `<lesson>.rs` here.
+pub fn file(lesson: &Lesson, values: &Values) -> PathBuf {
+    let usual = || format!("{}.rs", lesson.id.replace('-', "_"));
+    values
+        .text("file")
+        .map_or_else(usual, str::to_string)
+        .into()
+}
+
+/// `--seed`, `--timeout` and `--no-scale`.
+///
+/// # Errors
+/// A sentence when a number is none.
+pub fn options(values: &Values) -> Result<Options, String> {
+    let usual = Options::default();
+    let timeout = match values.text("timeout") {
+        None => usual.timeout,
+        Some(text) => {
+            let seconds = text.parse::<f64>().ok();
+            let valid = seconds.filter(|seconds| (0.1..=3600.0).contains(seconds));
+            valid.ok_or_else(|| {
+                values.lang().pick(
+                    format!("--timeout takes seconds from 0.1 to 3600, not `{text}`"),
+                    format!("--timeout 需要 0.1 到 3600 之间的秒数，而不是 `{text}`"),
+                )
+            })?
+        }
+    };
+    Ok(Options {
+        seed: values.number("seed")?.unwrap_or(usual.seed),
+        timeout,
+        scale: !values.flag("no-scale"),
+    })
+}
+
+/// Keeps a verdict for the map and the schedule.
+pub fn record(_report: &Report) {}
+
+/// A progress bar on stderr; silent where that is no terminal.
+pub struct Bar {
+    title: &'static str,
+    words: String,
+}
+
+impl Bar {
+    pub fn new(title: &'static str) -> Bar {
+        Bar {
+            title,
+            words: String::new(),
+        }
+    }
+
+    pub fn show(&mut self, progress: Progress) {
+        self.say(&bar(self.title, progress));
+    }
+
+    /// Shows words in the bar's place.
+    pub fn say(&mut self, words: &str) {
+        if std::io::stderr().is_terminal() && self.words != words {
+            self.words = words.to_string();
+            let _ = write!(std::io::stderr(), "\r\x1b[K{words}");
+        }
+    }
+
+    /// Takes the bar off the screen.
+    pub fn clear(&mut self) {
+        if !std::mem::take(&mut self.words).is_empty() {
+            let _ = write!(std::io::stderr(), "\r\x1b[K");
+        }
+    }
+}
+
+/// `title [#####-----] 12/46`
+fn bar(title: &str, progress: Progress) -> String {
+    const WIDTH: usize = 20;
+    match progress {
+        Progress::Waiting => format!("{title} …"),
+        Progress::Crates { done, total } => {
+            let full = WIDTH * done / total.max(1);
+            let (full, rest) = ("#".repeat(full), "-".repeat(WIDTH - full));
+            format!("{title} [{full}{rest}] {done}/{total}")
+        }
+    }
+}

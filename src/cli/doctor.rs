@@ -1,0 +1,281 @@
+//! `llmlab doctor`: what this machine offers, and what to mend.
+
+use super::verbs::{FORMAT, Values, Verb};
+use super::wrap::wrap;
+use super::{Session, markdown};
+use crate::kernels::cpu::{Tier, threads};
+use crate::lessons::LESSONS;
+use crate::store;
+use crate::text::{Lang, Text};
+use colored::Colorize;
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+pub const VERB: Verb = Verb {
+    name: "doctor",
+    about: Text::new(
+        "CPU, kernels, Rust toolchain, directories, terminal: one fix per problem",
+        "检查 CPU、内核、Rust 工具链、目录与终端，每个问题给出一条修复办法",
+    ),
+    args: &[FORMAT],
+    run,
+};
+
+/// One thing that was looked at.
+#[derive(Clone, Debug, Serialize)]
+pub struct Check {
+    pub name: &'static str,
+    pub ok: bool,
+    pub found: String,
+    /// What to do, where something is wrong.
+    pub fix: Option<String>,
+}
+
+fn run(session: &mut Session, values: &Values) -> Result<ExitCode, String> {
+    let checks = checks(session);
+    let well = checks.iter().all(|check| check.ok);
+    if values.json() {
+        session.say(serde_json::json!({ "ok": well, "checks": checks }).to_string());
+    } else {
+        for check in &checks {
+            session.say(row(check, session.width));
+        }
+        let lang = session.lang;
+        session.say(match well {
+            true => lang.pick("\nall is well", "\n一切正常").green().to_string(),
+            false => lang
+                .pick("\nsee the lines with →", "\n请按带 → 的行修复")
+                .yellow()
+                .to_string(),
+        });
+    }
+    Ok(match well {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::from(1),
+    })
+}
+
+fn row(check: &Check, width: usize) -> String {
+    let mark = if check.ok { "✓".green() } else { "✗".red() };
+    let name = markdown::pad(check.name, 10);
+    let mut out = wrap(
+        &format!("{mark} {} {}", name.bold(), check.found),
+        width,
+        13,
+    );
+    if let Some(fix) = &check.fix {
+        out += &format!("\n{}", wrap(&format!("             → {fix}"), width, 15));
+    }
+    out
+}
+
+/// Looks at everything.
+pub fn checks(session: &Session) -> Vec<Check> {
+    let lang = session.lang;
+    let fine = |name, found| Check {
+        name,
+        ok: true,
+        found,
+        fix: None,
+    };
+    let colour = match colored::control::SHOULD_COLORIZE.should_colorize() {
+        true => lang.pick("colour", "彩色"),
+        false => lang.pick("no colour", "无颜色"),
+    };
+    let terminal = match session.height {
+        Some(height) => format!("{} × {height}, {colour}", session.width),
+        None => lang.pick(
+            format!("output is piped: {} columns, {colour}", session.width),
+            format!("输出被重定向：{} 列，{colour}", session.width),
+        ),
+    };
+    vec![
+        fine(
+            "llmlab",
+            format!(
+                "{} · {} {}",
+                env!("CARGO_PKG_VERSION"),
+                LESSONS.len(),
+                lang.pick("lessons", "课")
+            ),
+        ),
+        fine("cpu", cpu()),
+        fine("threads", threads().to_string()),
+        fine("kernels", kernels()),
+        fine(
+            "gpu",
+            lang.pick(
+                "no GPU is used: every kernel of this version runs on the CPU",
+                "未使用 GPU：此版本的所有内核都在 CPU 上运行",
+            )
+            .to_string(),
+        ),
+        tool("rustc", lang),
+        tool("cargo", lang),
+        directory(
+            "progress",
+            store::directory().map_err(|trouble| trouble.get(lang).to_string()),
+            lang,
+        ),
+        directory("cache", cache_directory(lang), lang),
+        fine("terminal", terminal),
+    ]
+}
+
+/// The architecture and the instruction sets that kernels ask for.
+fn cpu() -> String {
+    #[allow(unused_mut)]
+    let mut found: Vec<&str> = Vec::new();
+    #[cfg(target_arch = "x86_64")]
+    {
+        macro_rules! look {
+            ($($name:tt)*) => {$( if is_x86_feature_detected!($name) { found.push($name); } )*};
+        }
+        look!("avx" "f16c" "fma" "avx2" "avx512f" "avx512vl" "avx512bf16" "avx512vnni");
+    }
+    let found = match found.is_empty() {
+        true => String::new(),
+        false => format!(": {}", found.join(" ")),
+    };
+    format!("{}{found}", std::env::consts::ARCH)
+}
+
+/// The path of every lesson's kernel.
+fn kernels() -> String {
+    let mut names: Vec<String> = LESSONS
+        .iter()
+        .map(|l| (l.problem.production.name)())
+        .collect();
+    names.dedup();
+    format!("{} · {}", Tier::current().name(), names.join(" · "))
+}
+
+/// A program of the Rust toolchain.
+fn tool(name: &'static str, lang: Lang) -> Check {
+    let asked = std::env::var_os(name.to_uppercase());
+    let program = asked
+        .filter(|path| !path.is_empty())
+        .unwrap_or_else(|| name.into());
+    let output = Command::new(program).arg("--version").output();
+    let said = output.ok().filter(|output| output.status.success());
+    let said = said.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_string());
+    let (ok, found) = match said {
+        Some(version) => (new_enough(&version), version),
+        None => (false, lang.pick("not found", "未找到").to_string()),
+    };
+    let needed = env!("CARGO_PKG_RUST_VERSION");
+    let fix = lang.pick(
+        format!("install Rust {needed} or later from https://rustup.rs (or `rustup update`); only checking and running Rust code needs it"),
+        format!("从 https://rustup.rs 安装 Rust {needed} 或更新版本（或运行 `rustup update`）；只有评测和运行 Rust 代码才需要它"),
+    );
+    Check {
+        name,
+        ok,
+        found,
+        fix: (!ok).then_some(fix),
+    }
+}
+
+/// `rustc 1.95.0 (…)` against the version that the package needs.
+fn new_enough(version: &str) -> bool {
+    let parts = |text: &str| -> Vec<u64> {
+        text.split('.')
+            .map(|part| part.parse().unwrap_or(0))
+            .collect()
+    };
+    let number = version.split_whitespace().nth(1).unwrap_or_default();
+    parts(number) >= parts(env!("CARGO_PKG_RUST_VERSION"))
+}
+
+/// `LLMLAB_CACHE`, or llmlab's folder in the platform's cache directory.
+fn cache_directory(lang: Lang) -> Result<PathBuf, String> {
+    let set = |name| std::env::var_os(name).filter(|value: &std::ffi::OsString| !value.is_empty());
+    if let Some(path) = set("LLMLAB_CACHE") {
+        return std::path::absolute(PathBuf::from(path)).map_err(|error| error.to_string());
+    }
+    let base = if cfg!(windows) {
+        set("LOCALAPPDATA").map(PathBuf::from)
+    } else if cfg!(target_os = "macos") {
+        std::env::home_dir().map(|home| home.join("Library/Caches"))
+    } else {
+        let xdg = set("XDG_CACHE_HOME").map(PathBuf::from);
+        let xdg = xdg.filter(|path| path.is_absolute());
+        xdg.or_else(|| Some(std::env::home_dir()?.join(".cache")))
+    };
+    base.map(|base| base.join("llmlab")).ok_or_else(|| {
+        lang.pick(
+            "there is no home directory: set LLMLAB_CACHE to a directory",
+            "找不到主目录：请把 LLMLAB_CACHE 设为一个目录",
+        )
+        .to_string()
+    })
+}
+
+/// Whether a directory is there or can be made, may be written to, and how large it is.
+fn directory(name: &'static str, path: Result<PathBuf, String>, lang: Lang) -> Check {
+    let path = match path {
+        Ok(path) => path,
+        Err(fix) => {
+            return Check {
+                name,
+                ok: false,
+                found: lang.pick("no directory", "没有可用目录").to_string(),
+                fix: Some(fix),
+            };
+        }
+    };
+    let there = path.is_dir();
+    // The nearest directory that is there decides whether it can be made.
+    let nearest = path.ancestors().find(|path| path.exists());
+    let ok = nearest.is_some_and(|path| path.is_dir() && writable(path));
+    let shown = path.display();
+    let found = match there {
+        true => format!("{shown} ({:.1} MB)", size(&path, &mut 20_000) as f64 / 1e6),
+        false => lang.pick(
+            format!("{shown} (is made when it is needed)"),
+            format!("{shown}(需要时创建)"),
+        ),
+    };
+    let variable = if name == "cache" {
+        "LLMLAB_CACHE"
+    } else {
+        "LLMLAB_DATA"
+    };
+    let fix = lang.pick(
+        format!("{shown} cannot be written to: set {variable} to a directory of yours"),
+        format!("无法写入 {shown}：请把 {variable} 设为可写的目录"),
+    );
+    Check {
+        name,
+        ok,
+        found,
+        fix: (!ok).then_some(fix),
+    }
+}
+
+fn writable(directory: &Path) -> bool {
+    let probe = directory.join(format!(".llmlab-{}", std::process::id()));
+    let made = std::fs::File::create_new(&probe).is_ok();
+    // Nothing is lost when an empty file stays.
+    let _ = std::fs::remove_file(&probe);
+    made
+}
+
+/// Bytes of all files below, counted up to `most` entries.
+fn size(directory: &Path, most: &mut usize) -> u64 {
+    let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
+    let mut total = 0;
+    for entry in entries {
+        if *most == 0 {
+            break;
+        }
+        *most -= 1;
+        total += match entry.metadata() {
+            Ok(about) if about.is_dir() => size(&entry.path(), most),
+            Ok(about) => about.len(),
+            Err(_) => 0,
+        };
+    }
+    total
+}

@@ -1,0 +1,317 @@
+//! evcxr in a thread of its own: it starts while the person reads the prompt.
+
+use super::stream::{Stream, forward};
+use crate::check::{Options, REPORT, Report};
+use crate::cli::lab::{self, Lab, Nest, Progress};
+use crate::text::Lang;
+use evcxr::{CommandContext, CompilationError, EvalContext, EvalOutputs};
+use std::process::{Child, Command};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+/// How far the start is.
+#[derive(Clone, Debug, PartialEq)]
+pub enum State {
+    /// The library is compiled, for the first time on this machine.
+    Building(Progress),
+    Starting,
+    Ready,
+    /// There will be no Rust in this session: why.
+    Failed(String),
+}
+
+/// What the kernel is asked.
+enum Request {
+    Run(String),
+    Reset,
+}
+
+/// What comes back, in order; `Done` is the last for each request.
+pub enum Event {
+    Line(Stream, String),
+    /// So many lines came faster than they can be shown, and were left out.
+    Dropped(usize),
+    Done(Outcome),
+}
+
+/// How an evaluation ended.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The last expression's value, if it has one, and a verdict, if that was asked.
+    Value {
+        text: Option<String>,
+        report: Option<Box<Report>>,
+    },
+    Errors(Vec<CompilationError>),
+    /// The process that ran the code is gone: its exit status in evcxr's words.
+    Died(String),
+    /// A sentence of evcxr's.
+    Message(String),
+}
+
+/// What the prompt may know without asking: for completion, `:vars` and `:check`.
+#[derive(Clone, Debug, Default)]
+pub struct Names {
+    pub items: Vec<String>,
+    /// Names and types.
+    pub variables: Vec<(String, String)>,
+}
+
+struct Shared {
+    state: Mutex<State>,
+    names: Mutex<Names>,
+    child: Mutex<Option<Arc<Mutex<Child>>>>,
+    /// Whether the running evaluation was killed on purpose.
+    killed: AtomicBool,
+}
+
+/// The handle of the thread.
+pub struct Kernel {
+    shared: Arc<Shared>,
+    requests: Option<Sender<Request>>,
+    events: Receiver<Event>,
+    thread: Option<std::thread::JoinHandle<()>>,
+    /// Dropped last: evcxr works in it.
+    nest: Option<Nest>,
+}
+
+impl Kernel {
+    /// Starts evcxr in the background. Call it before there are other threads: evcxr takes its
+    /// directory from the environment.
+    pub fn start(lang: Lang) -> Kernel {
+        let (nest, state) = match Nest::new() {
+            Ok(nest) => (Some(nest), State::Starting),
+            Err(sentence) => (None, State::Failed(sentence)),
+        };
+        let shared = Arc::new(Shared {
+            state: Mutex::new(state),
+            names: Mutex::default(),
+            child: Mutex::default(),
+            killed: AtomicBool::new(false),
+        });
+        let (requests, to_do) = channel();
+        let (out, events) = sync_channel(1024);
+        let thread = nest.as_ref().map(|nest| {
+            // SAFETY: no other thread of this program runs yet.
+            unsafe {
+                std::env::set_var("EVCXR_TMPDIR", nest.path());
+                std::env::remove_var("CARGO_ENCODED_RUSTFLAGS");
+            }
+            let inside = Arc::clone(&shared);
+            let nest = nest.share();
+            std::thread::spawn(move || {
+                if let Err(sentence) = work(&inside, &nest, &to_do, &out, lang) {
+                    set(&inside.state, State::Failed(sentence));
+                }
+            })
+        });
+        Kernel {
+            shared,
+            requests: Some(requests),
+            events,
+            thread,
+            nest,
+        }
+    }
+
+    pub fn state(&self) -> State {
+        lock(&self.shared.state).clone()
+    }
+
+    pub fn names(&self) -> Names {
+        lock(&self.shared.names).clone()
+    }
+
+    /// The file that was compiled last: typed lines among evcxr's own.
+    pub fn compiled(&self) -> Option<String> {
+        let nest = self.nest.as_ref()?;
+        std::fs::read_to_string(nest.path().join("src/lib.rs")).ok()
+    }
+
+    /// Evaluates Rust. Events follow.
+    pub fn run(&self, code: String) {
+        self.ask(Request::Run(code));
+    }
+
+    /// Judges the function that was typed. Events follow.
+    pub fn check(&self, function: &str, options: &Options) {
+        let json = serde_json::to_string(options).unwrap_or_default();
+        self.run(format!("llmlab::check!({function}, r#\"{json}\"#);"));
+    }
+
+    /// Forgets functions and variables. Events follow.
+    pub fn reset(&self) {
+        self.ask(Request::Reset);
+    }
+
+    fn ask(&self, request: Request) {
+        self.shared.killed.store(false, Ordering::SeqCst);
+        if let Some(requests) = &self.requests {
+            // A kernel that is gone says so by its state.
+            let _ = requests.send(request);
+        }
+    }
+
+    /// The next event; none when nothing came in that time.
+    pub fn event(&self, patience: Duration) -> Option<Event> {
+        self.events.recv_timeout(patience).ok()
+    }
+
+    /// Kills the process that runs the code, with all its children. The kernel starts a new one.
+    pub fn kill(&self) {
+        self.shared.killed.store(true, Ordering::SeqCst);
+        let child = lock(&self.shared.child).clone();
+        let Some(child) = child else { return };
+        let mut child = lock(&child);
+        #[cfg(unix)]
+        if matches!(child.try_wait(), Ok(None)) {
+            // SAFETY: the child leads a process group of its own, and was not waited for: the
+            // number is still its own.
+            unsafe { libc::kill(-(child.id() as libc::pid_t), libc::SIGKILL) };
+        }
+        // Fails when it is dead already.
+        let _ = child.kill();
+    }
+}
+
+impl Drop for Kernel {
+    /// Ends the process that runs the code, so that the private directory can go.
+    fn drop(&mut self) {
+        self.requests.take();
+        self.kill();
+        let (_, nobody) = sync_channel(1);
+        self.events = nobody;
+        let ready = self.state() == State::Ready;
+        if let Some(thread) = self.thread.take().filter(|_| ready) {
+            // A panic in there has been shown; there is nothing left to do about it.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex
+        .lock()
+        .unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+fn set<T>(mutex: &Mutex<T>, value: T) {
+    *lock(mutex) = value;
+}
+
+/// The thread: prepares, then answers until the prompt is gone.
+fn work(
+    shared: &Arc<Shared>,
+    nest: &Nest,
+    to_do: &Receiver<Request>,
+    out: &SyncSender<Event>,
+    lang: Lang,
+) -> Result<(), String> {
+    let lab = Lab::open()?;
+    lab.build(&mut |at| set(&shared.state, State::Building(at)))?;
+    set(&shared.state, State::Starting);
+    nest.seed(&lab)
+        .map_err(|error| format!("cannot write to {}: {error}", nest.path().display()))?;
+    let mut context = context(&lab, shared, out, lang)
+        .map_err(|error| format!("Rust does not start: {error}"))?;
+    set(&shared.state, State::Ready);
+    let checked = Arc::new(AtomicBool::new(false));
+    let (flag, background) = (Arc::clone(&checked), lab.clone());
+    std::thread::spawn(move || {
+        lab::remove_stale();
+        flag.store(background.check(), Ordering::SeqCst);
+    });
+    while let Ok(request) = to_do.recv() {
+        if checked.swap(false, Ordering::SeqCst) {
+            // Where this fails, some error messages take longer, and that is all.
+            let _ = nest.seed(&lab);
+        }
+        let outcome = match request {
+            Request::Run(code) => outcome(context.execute(&code)),
+            Request::Reset => {
+                let cleared = context.execute(":clear");
+                outcome(cleared.and_then(|_| begin(&mut context, &lab)))
+            }
+        };
+        revive(&mut context, shared);
+        let names = Names {
+            items: context.defined_item_names().map(str::to_string).collect(),
+            variables: variables(&context),
+        };
+        set(&shared.names, names);
+        if out.send(Event::Done(outcome)).is_err() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// An evaluation that was killed at its very end may have succeeded: the next one must not find
+/// its process dead.
+fn revive(context: &mut CommandContext, shared: &Shared) {
+    if shared.killed.load(Ordering::SeqCst) {
+        // The kill may still be on its way.
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let handle = context.process_handle();
+    let dead = matches!(lock(&handle).try_wait(), Ok(Some(_)));
+    if dead {
+        // This fails, upon which evcxr starts a new process and forgets the variables.
+        let _ = context.execute("()");
+    }
+}
+
+fn context(
+    lab: &Lab,
+    shared: &Arc<Shared>,
+    out: &SyncSender<Event>,
+    lang: Lang,
+) -> Result<CommandContext, evcxr::Error> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.env("LLMLAB_LANG", lang.pick("en", "zh"));
+    lab::detach(&mut command);
+    let (context, outputs) = EvalContext::with_subprocess_command(command)?;
+    set(&shared.child, Some(context.process_handle()));
+    let mut context = CommandContext::with_eval_context(context);
+    let (stdout, stderr) = (outputs.stdout, outputs.stderr);
+    forward!(stdout, Stream::Out, out.clone());
+    forward!(stderr, Stream::Err, out.clone());
+    begin(&mut context, lab)?;
+    Ok(context)
+}
+
+/// What every session starts with. The linker and cargo's offline mode are those of the first
+/// build, whose results could not be used otherwise.
+fn begin(context: &mut CommandContext, lab: &Lab) -> Result<EvalOutputs, evcxr::Error> {
+    let dependency = lab.dependency();
+    context.execute(&format!(
+        ":linker system\n:offline 1\n:dep llmlab = {dependency}\nuse llmlab::prelude::*;"
+    ))
+}
+
+fn variables(context: &CommandContext) -> Vec<(String, String)> {
+    let all = context.variables_and_types();
+    let mut all: Vec<_> = all.map(|(a, b)| (a.to_string(), b.to_string())).collect();
+    all.sort();
+    all
+}
+
+fn outcome(result: Result<EvalOutputs, evcxr::Error>) -> Outcome {
+    match result {
+        Ok(outputs) => {
+            let report = outputs.get(REPORT);
+            Outcome::Value {
+                text: outputs.get("text/plain").map(str::to_string),
+                report: report.and_then(|json| serde_json::from_str(json).ok()),
+            }
+        }
+        Err(evcxr::Error::CompilationErrors(errors)) => Outcome::Errors(errors),
+        Err(evcxr::Error::SubprocessTerminated(words)) => {
+            let status = words.lines().last().unwrap_or_default();
+            Outcome::Died(status.to_string())
+        }
+        Err(error) => Outcome::Message(error.to_string()),
+    }
+}

@@ -1,0 +1,187 @@
+//! `llmlab trace`: a reference step by step.
+
+use super::verbs::{Arg, LESSON, Shape, Values, Verb};
+use super::{Session, trace_text};
+use crate::bind::Data;
+use crate::lesson::Lesson;
+use crate::show::{Source, Traced, html, json, traced};
+use crate::tensor::Value;
+use crate::text::{Lang, Text};
+use crate::{bind, check, npz};
+use std::path::Path;
+use std::process::ExitCode;
+
+pub const VERB: Verb = Verb {
+    name: "trace",
+    about: Text::new(
+        "run the reference step by step: formula, axes, sizes, FLOP, values",
+        "逐步运行参考实现：公式、轴、尺寸、FLOP 与数值",
+    ),
+    args: &[
+        LESSON,
+        Arg {
+            name: "settings",
+            shape: Shape::Settings,
+            about: Text::new("sizes and options: n=6 d=64", "尺寸与选项，如 n=6 d=64"),
+        },
+        Arg {
+            name: "set",
+            shape: Shape::Many("NAME=VALUE"),
+            about: Text::new(
+                "a size or an option: --set n=6",
+                "设置一个尺寸或选项:--set n=6",
+            ),
+        },
+        Arg {
+            name: "case",
+            shape: Shape::Option("CASE"),
+            about: Text::new("a kind of case, such as ragged", "用例类型，如 ragged"),
+        },
+        Arg {
+            name: "seed",
+            shape: Shape::Option("N"),
+            about: Text::new("seed of the random inputs (0)", "随机输入的种子（默认 0）"),
+        },
+        Arg {
+            name: "format",
+            shape: Shape::OneOf(&["text", "json", "html"]),
+            about: Text::new("text, json or html (a table)", "text、json 或 html(表格)"),
+        },
+        Arg {
+            name: "inputs",
+            shape: Shape::Option("FILE.npz"),
+            about: Text::new(
+                "arrays of your own, by argument name (np.savez)",
+                "使用自己的数组，按参数名存放（np.savez）",
+            ),
+        },
+        Arg {
+            name: "save",
+            shape: Shape::Option("FILE.npz"),
+            about: Text::new(
+                "write inputs, every step and outputs, by name",
+                "按名字保存输入、每一步和输出",
+            ),
+        },
+        Arg {
+            name: "values",
+            shape: Shape::Flag,
+            about: Text::new("show the values too", "同时显示数值"),
+        },
+    ],
+    run,
+};
+
+fn run(session: &mut Session, values: &Values) -> Result<ExitCode, String> {
+    let lang = session.lang;
+    let lesson = values.lesson()?;
+    let run = match values.text("inputs") {
+        Some(path) => from_file(lesson, values, Path::new(path), lang)?,
+        None => from_case(lesson, values, lang)?,
+    };
+    if let Some(path) = values.text("save") {
+        npz::write(Path::new(path), &arrays(&run), lang)?;
+    }
+    match values.text("format") {
+        Some("json") => session.say(json(&run, values.flag("values")).to_string()),
+        Some("html") => session.say(html(&run)),
+        _ => {
+            session.say(trace_text::text(
+                &run,
+                session.width,
+                values.flag("values"),
+                lang,
+            ));
+            if let Some(path) = values.text("save") {
+                session.say(lang.pick(format!("saved to {path}"), format!("已保存到 {path}")));
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn from_case(lesson: &'static Lesson, values: &Values, lang: Lang) -> Result<Traced, String> {
+    let problem = lesson.problem;
+    let words = values
+        .many("settings")
+        .into_iter()
+        .chain(values.many("set"));
+    let settings: Result<Vec<_>, _> = words.map(|word| setting(word, lang)).collect();
+    let kind = values.text("case").unwrap_or(problem.kinds[0].id);
+    let seed = values.number("seed")?.unwrap_or(0);
+    let case = check::case(problem, kind, seed, &settings?).map_err(|error| error.say(lang))?;
+    let inputs = case.clone();
+    traced(
+        lesson,
+        Source::Case(case),
+        || (problem.inputs)(&inputs),
+        lang,
+    )
+}
+
+fn from_file(
+    lesson: &'static Lesson,
+    values: &Values,
+    path: &Path,
+    lang: Lang,
+) -> Result<Traced, String> {
+    let others = ["case", "seed"]
+        .into_iter()
+        .filter(|name| values.text(name).is_some());
+    let set = ["set", "settings"]
+        .into_iter()
+        .filter(|name| !values.many(name).is_empty());
+    if let Some(other) = others.chain(set).next() {
+        return Err(lang.pick(
+            format!("--inputs brings its own sizes and values; leave --{other} out"),
+            format!("--inputs 已经给出尺寸和数值，请去掉 --{other}"),
+        ));
+    }
+    let arrays = npz::read(path, lang)?;
+    let (inputs, sizes) = bind::bind(lesson, &arrays, lang)?;
+    traced(lesson, Source::Arrays(sizes), || inputs, lang)
+}
+
+/// `n=6`
+fn setting(word: &str, lang: Lang) -> Result<(String, usize), String> {
+    let parsed = word
+        .split_once('=')
+        .and_then(|(name, value)| Some((name.trim().to_string(), value.trim().parse().ok()?)));
+    parsed.ok_or_else(|| {
+        lang.pick(
+            format!("`{word}` is not a setting; write a name and a whole number: n=6"),
+            format!("`{word}` 不是合法的设置；请写成 名字=整数，例如 n=6"),
+        )
+    })
+}
+
+/// Everything by name: inputs, steps, and outputs that are no step. A step named like an input
+/// gets `_step` behind its name.
+fn arrays(run: &Traced) -> Vec<(String, Data)> {
+    let mut arrays: Vec<(String, Data)> = Vec::new();
+    for (name, _, value) in run.given() {
+        let data = match value {
+            Value::Float(x) => Data::Float(x.mapv(f64::from)),
+            Value::Int(x) => Data::Int(x.clone()),
+            Value::Number(x) => Data::Float(ndarray::arr0(*x).into_dyn()),
+            Value::Absent => continue,
+        };
+        arrays.push((name.to_string(), data));
+    }
+    let inputs = arrays.len();
+    for step in run.trace.steps() {
+        let taken = arrays[..inputs].iter().any(|(name, _)| *name == step.name);
+        let name = if taken {
+            format!("{}_step", step.name)
+        } else {
+            step.name.clone()
+        };
+        arrays.push((name, Data::Float(step.value.clone())));
+    }
+    for ((name, _), value) in run.lesson.problem.outputs.iter().zip(&run.outputs) {
+        if !arrays.iter().any(|(known, _)| known == name) {
+            arrays.push((name.to_string(), Data::Float(value.clone())));
+        }
+    }
+    arrays
+}

@@ -1,0 +1,11 @@
+//! A run of a reference as data: what the tracer's text, JSON and tables show.
+
+mod html;
+mod json;
+mod summary;
+mod traced;
+
+pub use html::html;
+pub use json::json;
+pub use summary::{Summary, number, si};
+pub use traced::{Source, Traced, axes, guarded, traced};
