@@ -320,12 +320,13 @@ impl<'a> Round<'a> {
             Grade::Right => lang.pick("✓ right", "✓ 正确").green().bold().to_string(),
             Grade::Points { had, of } => {
                 let text = lang.pick(
-                    format!("✓ {had} of {of} points"),
-                    format!("✓ {of} 个要点答到 {had} 个"),
+                    format!("{had} of {of} points"),
+                    format!("{of} 个要点答到 {had} 个"),
                 );
-                match had == of {
-                    true => text.green().bold().to_string(),
-                    false => text.yellow().bold().to_string(),
+                match had {
+                    0 => format!("✗ {text}").red().bold().to_string(),
+                    had if had == of => format!("✓ {text}").green().bold().to_string(),
+                    _ => format!("◐ {text}").yellow().bold().to_string(),
                 }
             }
             _ => lang.pick("✗ wrong", "✗ 错误").red().bold().to_string(),
@@ -420,7 +421,7 @@ impl<'a> Round<'a> {
         }
         if missed.is_empty() && left.is_empty() {
             let passed = self.store.as_ref().and_then(|store| store.passed().ok());
-            let passed = passed.is_some_and(|passed| passed.contains(self.lesson.id));
+            let passed = passed.is_some_and(|passed| passed.iter().any(|id| id == self.lesson.id));
             let command = session.command(&match passed {
                 true => "list".to_string(),
                 false => format!("start {}", self.lesson.id),
