@@ -1,8 +1,13 @@
 //! The program as people meet it: the binary, its words, its widths, its exit codes.
 
+use llmlab::check::{Options, Report};
 use llmlab::cli::{JSON, VERBS, columns, verbs};
+use llmlab::lesson::Lesson;
 use llmlab::lessons::LESSONS;
-use llmlab::problem::Setting;
+use llmlab::problem::{Setting, Variant};
+use llmlab::solution::{Answer, Candidate};
+use llmlab::tensor::Inputs;
+use llmlab::trace::Trace;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -351,9 +356,14 @@ fn trace_gives_a_table_as_html() {
 /// The paths of all fields in a JSON value; names of settings become `*`.
 fn fields(value: &Value, path: &str, found: &mut BTreeSet<String>) {
     match value {
+        // Facts and causes are named by what they are; the table describes them in words.
+        Value::Object(_) if path.ends_with("facts[]") || path.ends_with("cause") => {}
         Value::Object(object) => {
             for (name, value) in object {
-                let name = if path == "settings" { "*" } else { name };
+                let free = ["settings", "changed"]
+                    .iter()
+                    .any(|free| path.ends_with(free));
+                let name = if free { "*" } else { name };
                 let path = if path.is_empty() {
                     name.to_string()
                 } else {
@@ -386,10 +396,27 @@ fn documented(verb: &str) -> BTreeSet<String> {
     names.map(|(name, _)| name.to_string()).collect()
 }
 
+/// The report on a lesson's planted bugs.
+fn judged(lesson: &'static Lesson, bugs: Vec<&'static str>) -> Report {
+    struct Planted(&'static Lesson, Variant);
+    impl Candidate for Planted {
+        fn run(&self, inputs: &Inputs, _: &mut Trace) -> Vec<Answer> {
+            let outputs = (self.0.problem.variant)(inputs, &self.1);
+            let answer = |value| Answer {
+                dtype: "f32",
+                value,
+            };
+            outputs.into_iter().map(answer).collect()
+        }
+    }
+    let planted = Planted(lesson, Variant(bugs));
+    llmlab::check::judge(lesson, &planted, &Options::default(), &mut |_| {})
+}
+
 #[test]
 fn the_documented_json_is_the_real_one() {
     let first = LESSONS[0].id;
-    let runs: [(&str, Vec<&str>); 6] = [
+    let runs: [(&str, Vec<&str>); 7] = [
         ("list", vec!["list"]),
         ("lesson", vec!["lesson", first]),
         ("trace", vec!["trace", first, "--values"]),
@@ -399,6 +426,7 @@ fn the_documented_json_is_the_real_one() {
             vec!["bench", LESSONS[LESSONS.len() - 1].id, "--seconds", "0"],
         ),
         ("doctor", vec!["doctor"]),
+        ("quiz", vec!["quiz", first]),
     ];
     for (verb, words) in &runs {
         let mut words = words.clone();
@@ -410,8 +438,18 @@ fn the_documented_json_is_the_real_one() {
         fields(&value, "", &mut found);
         assert_eq!(found, documented(verb), "{verb}");
     }
+    let checked = documented("check");
+    for lesson in LESSONS {
+        for bug in lesson.problem.bugs {
+            let report = judged(lesson, vec![bug.id]);
+            let mut found = BTreeSet::new();
+            fields(&serde_json::json!(report), "", &mut found);
+            let missing: Vec<_> = found.difference(&checked).collect();
+            assert!(missing.is_empty(), "{}: {missing:?}", bug.id);
+        }
+    }
     // Every example is JSON with documented fields only.
-    for (verb, _) in &runs {
+    for verb in runs.iter().map(|(verb, _)| *verb).chain(["check"]) {
         let start = JSON.find(&format!("## `llmlab {verb}")).expect("a section");
         let example = JSON[start..]
             .split("```json\n")

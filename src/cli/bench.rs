@@ -1,12 +1,16 @@
 //! `llmlab bench`: the reference and the production kernel against the machine's limits.
 
+use super::lab::Refusal;
 use super::verbs::{Arg, FORMAT, LESSON, Shape, Values, Verb};
 use super::wrap::wrap;
-use super::{Session, markdown};
+use super::{Session, check, markdown};
 use crate::bench::{Bench, Machine, Row, bench};
+use crate::check::{Options, Verdict};
+use crate::lesson::Lesson;
 use crate::show::si;
 use crate::text::{Lang, Text};
 use colored::Colorize;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -18,6 +22,14 @@ pub const VERB: Verb = Verb {
     ),
     args: &[
         LESSON,
+        Arg {
+            name: "file",
+            shape: Shape::OptionalFile,
+            about: Text::new(
+                "your solution, to be timed beside them",
+                "你的实现文件，一并计时",
+            ),
+        },
         Arg {
             name: "seconds",
             shape: Shape::Option("N"),
@@ -38,12 +50,40 @@ fn run(session: &mut Session, values: &Values) -> Result<ExitCode, String> {
     let seed = values.number("seed")?.unwrap_or(0);
     let seconds = values.number("seconds")?.unwrap_or(2).min(600);
     let lang = session.lang;
-    let result = bench(lesson, seed, Duration::from_secs(seconds), None, lang)?;
+    let learner = match values.text("file") {
+        Some(file) => Some(learner(session, lesson, Path::new(file), seed)?),
+        None => None,
+    };
+    let result = bench(lesson, seed, Duration::from_secs(seconds), learner, lang)?;
     match values.json() {
         true => session.say(serde_json::json!(result).to_string()),
         false => session.say(text(&result, session.width, lang)),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The seconds that a solution takes on the large case. The judge runs it, so a wrong one is not
+/// timed.
+fn learner(session: &Session, lesson: &Lesson, file: &Path, seed: u64) -> Result<f64, String> {
+    let options = Options {
+        seed,
+        ..Options::default()
+    };
+    let report = match check::judge(session, lesson, file, &options) {
+        Ok(report) => report,
+        Err(Refusal::Sentence(words) | Refusal::Errors(words)) => return Err(words),
+    };
+    let seconds = report.timing.and_then(|timing| timing.learner);
+    seconds
+        .filter(|_| report.verdict == Verdict::Passed)
+        .ok_or_else(|| {
+            let shown = file.display();
+            let command = session.command(&format!("check {} {shown}", lesson.id));
+            session.lang.pick(
+                format!("{shown} does not pass yet, so it is not timed; {command} says why"),
+                format!("{shown} 尚未通过，因此不计时；用 {command} 查看原因"),
+            )
+        })
 }
 
 /// The measurement as text, with a bar for how near each comes to the limit.

@@ -38,28 +38,65 @@ fn run(session: &mut Session, values: &Values) -> Result<ExitCode, String> {
 
 /// The completion script.
 pub fn script(shell: Shell, lang: Lang) -> String {
-    let ids: Vec<&str> = crate::lessons::LESSONS
-        .iter()
-        .map(|lesson| lesson.id)
-        .collect();
     let mut command = verbs::command(lang);
+    let mut words: Vec<(&str, Vec<&str>)> = Vec::new();
     for verb in verbs::VERBS {
-        let named = verb.args.iter().filter(|arg| {
-            matches!(arg.shape, Shape::Lesson | Shape::OptionalLesson) || arg.name == "which"
-        });
-        for arg in named {
-            command = command.mut_subcommand(verb.name, |sub| {
-                sub.mut_arg(arg.name, |arg| arg.value_parser(ids.clone()))
-            });
-        }
-        if verb.name == VERB.name {
-            let shells = ["bash", "zsh", "fish", "elvish", "powershell"];
-            command = command.mut_subcommand(verb.name, |sub| {
-                sub.mut_arg("shell", |arg| arg.value_parser(shells))
-            });
+        for arg in verb.args {
+            let known = values(verb, arg);
+            if !known.is_empty() {
+                command = command.mut_subcommand(verb.name, |sub| {
+                    sub.mut_arg(arg.name, |arg| arg.value_parser(known.clone()))
+                });
+                words.push((verb.name, known));
+            }
         }
     }
     let mut out = Vec::new();
     clap_complete::generate(shell, &mut command, "llmlab", &mut out);
-    String::from_utf8_lossy(&out).into_owned()
+    let script = String::from_utf8_lossy(&out).into_owned();
+    with_positionals(script, shell, &words)
+}
+
+/// What a positional argument is completed with: lessons, or shells.
+fn values(verb: &Verb, arg: &Arg) -> Vec<&'static str> {
+    let lesson = matches!(arg.shape, Shape::Lesson | Shape::OptionalLesson);
+    if lesson || (verb.name, arg.name) == ("claims", "which") {
+        let lessons = crate::lessons::LESSONS.iter();
+        return lessons.map(|lesson| lesson.id).collect();
+    }
+    match verb.name == VERB.name {
+        true => vec!["bash", "zsh", "fish", "elvish", "powershell"],
+        false => Vec::new(),
+    }
+}
+
+/// clap_complete gives positional arguments their values in bash and zsh only; this adds them to
+/// the other scripts.
+fn with_positionals(mut script: String, shell: Shell, words: &[(&str, Vec<&str>)]) -> String {
+    for (verb, known) in words {
+        // Where the verb's own words start.
+        let (head, line): (String, fn(&str) -> String) = match shell {
+            Shell::Fish => {
+                let known = known.join(" ");
+                script += &format!(
+                    "complete -c llmlab -n \"__fish_llmlab_using_subcommand {verb}\" -f -a \"{known}\"\n"
+                );
+                continue;
+            }
+            Shell::Elvish => (format!("&'llmlab;{verb}'= {{\n"), |word| {
+                format!("            cand {word} ''\n")
+            }),
+            Shell::PowerShell => (format!("'llmlab;{verb}' {{\n"), |word| {
+                format!(
+                    "            [CompletionResult]::new('{word}', '{word}', [CompletionResultType]::ParameterValue, '{word}')\n"
+                )
+            }),
+            _ => continue,
+        };
+        if let Some(at) = script.find(&head) {
+            let lines: String = known.iter().map(|word| line(word)).collect();
+            script.insert_str(at + head.len(), &lines);
+        }
+    }
+    script
 }

@@ -118,7 +118,7 @@ pub fn checks(session: &Session) -> Vec<Check> {
             store::directory().map_err(|trouble| trouble.get(lang).to_string()),
             lang,
         ),
-        directory("cache", cache_directory(lang), lang),
+        directory("cache", super::lab::cache_dir(), lang),
         fine("terminal", terminal),
     ]
 }
@@ -186,30 +186,6 @@ fn new_enough(version: &str) -> bool {
     };
     let number = version.split_whitespace().nth(1).unwrap_or_default();
     parts(number) >= parts(env!("CARGO_PKG_RUST_VERSION"))
-}
-
-/// `LLMLAB_CACHE`, or llmlab's folder in the platform's cache directory.
-fn cache_directory(lang: Lang) -> Result<PathBuf, String> {
-    let set = |name| std::env::var_os(name).filter(|value: &std::ffi::OsString| !value.is_empty());
-    if let Some(path) = set("LLMLAB_CACHE") {
-        return std::path::absolute(PathBuf::from(path)).map_err(|error| error.to_string());
-    }
-    let base = if cfg!(windows) {
-        set("LOCALAPPDATA").map(PathBuf::from)
-    } else if cfg!(target_os = "macos") {
-        std::env::home_dir().map(|home| home.join("Library/Caches"))
-    } else {
-        let xdg = set("XDG_CACHE_HOME").map(PathBuf::from);
-        let xdg = xdg.filter(|path| path.is_absolute());
-        xdg.or_else(|| Some(std::env::home_dir()?.join(".cache")))
-    };
-    base.map(|base| base.join("llmlab")).ok_or_else(|| {
-        lang.pick(
-            "there is no home directory: set LLMLAB_CACHE to a directory",
-            "找不到主目录：请把 LLMLAB_CACHE 设为一个目录",
-        )
-        .to_string()
-    })
 }
 
 /// Whether a directory is there or can be made, may be written to, and how large it is.

@@ -52,10 +52,10 @@ pub fn text(topic: Option<&str>, lang: Lang) -> Result<String, String> {
     let mut command = verbs::command(lang);
     command.build();
     let Some(topic) = topic else {
-        return Ok(styled(command.render_long_help()));
+        return Ok(styled(command.render_help()));
     };
     if let Some(sub) = command.find_subcommand_mut(topic.trim_start_matches(':')) {
-        return Ok(styled(sub.render_long_help()));
+        return Ok(styled(sub.render_help()));
     }
     let known = verbs::VERBS.iter().map(|verb| verb.name);
     let fix = match crate::near::nearest(topic, known.chain(["json"])) {
