@@ -510,7 +510,7 @@ impl Repl<'_> {
 
     fn print(&self, event: Event, stderr: &mut Stderr) {
         match event {
-            Event::Line(Stream::Out, line) => self.session.say(format!("{line}\n")),
+            Event::Line(Stream::Out, line) => self.session.say(line),
             Event::Line(Stream::Err, line) => {
                 let sources = Sources {
                     inputs: &self.inputs,
