@@ -10,7 +10,7 @@ use colored::Colorize;
 use rand::seq::index::sample;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use std::process::ExitCode;
-use std::time::{Instant, SystemTime};
+use std::time::Instant;
 
 pub const VERB: Verb = Verb {
     name: "quiz",
@@ -289,7 +289,6 @@ impl<'a> Round<'a> {
         let Some(store) = &mut self.store else {
             return;
         };
-        let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         let answer = Answer {
             uid: String::new(),
             lesson: self.lesson.id.to_string(),
@@ -299,9 +298,7 @@ impl<'a> Round<'a> {
             outcome: Outcome::of(score),
             score,
             seconds,
-            at: since_1970.map_or(0, |time| {
-                i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
-            }),
+            at: super::check::now(),
         };
         if let Err(trouble) = store.record_answer(&answer) {
             let note = session.lang.pick("note", "注意");

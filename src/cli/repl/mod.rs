@@ -311,7 +311,7 @@ impl Repl<'_> {
 
     fn verdict(&mut self, lesson: &'static Lesson, report: &Report) {
         self.session.say(render(lesson, report, self.session.lang));
-        check::record(report);
+        check::record(&self.session, report);
         if report.verdict == Verdict::Passed {
             self.passed.insert(lesson.id);
         }
