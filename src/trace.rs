@@ -65,6 +65,14 @@ impl Trace {
         Trace::default()
     }
 
+    /// Names the axes of an input, so that steps may use them: `given("b h n d", q.shape())`.
+    /// An axis that no input or result names counts as 1 in FLOPs and bytes.
+    pub fn given(&mut self, axes: &str, shape: &[usize]) {
+        for (axis, &size) in axes.split_whitespace().zip(shape) {
+            self.sizes.entry(axis.to_string()).or_insert(size);
+        }
+    }
+
     /// Records `value` as the result of a step.
     ///
     /// `spec` names the axes: `b h n m` for a result alone, or

@@ -54,7 +54,7 @@ pub const NO_SCALE: Arg = Arg {
 pub const VERB: Verb = Verb {
     name: "check",
     about: Text::new(
-        "Judges your function: passed, or what is wrong with it",
+        "judge your function: passed, or what is wrong with it",
         "判定你的函数：通过，或指出错在哪里",
     ),
     args: &[

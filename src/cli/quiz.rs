@@ -14,7 +14,7 @@ use std::time::Instant;
 
 pub const VERB: Verb = Verb {
     name: "quiz",
-    about: Text::new("Test yourself on a lesson", "做一课的自测题"),
+    about: Text::new("test yourself on a lesson", "做一课的自测题"),
     args: &[
         LESSON,
         Arg {

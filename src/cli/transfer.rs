@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 pub const EXPORT: Verb = Verb {
     name: "export",
-    about: Text::new("Write your progress as JSON", "把进度导出为 JSON"),
+    about: Text::new("write your progress as JSON", "把进度导出为 JSON"),
     args: &[
         Arg {
             name: "file",
@@ -28,7 +28,7 @@ pub const EXPORT: Verb = Verb {
 pub const IMPORT: Verb = Verb {
     name: "import",
     about: Text::new(
-        "Add the progress that `export` wrote",
+        "add the progress that `export` wrote",
         "合并 export 导出的进度",
     ),
     args: &[Arg {

@@ -14,7 +14,7 @@ use std::time::{Duration, SystemTime};
 pub const VERB: Verb = Verb {
     name: "watch",
     about: Text::new(
-        "Checks again at every save, until Ctrl-C",
+        "check again at every save, until Ctrl-C",
         "每次保存都重新判定，按 Ctrl-C 结束",
     ),
     args: &[LESSON, FILE, SEED, TIMEOUT, NO_SCALE],

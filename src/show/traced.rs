@@ -96,6 +96,11 @@ pub fn traced(
     }
     let inputs = inputs();
     let mut trace = Trace::new();
+    for arg in problem.args {
+        if let ArgKind::Float(axes) | ArgKind::Int(axes) = arg.kind {
+            trace.given(axes, inputs.get(arg.name).shape());
+        }
+    }
     let outputs = guarded(|| (problem.reference)(&inputs, &mut trace)).map_err(|words| {
         lang.pick(
             format!("the reference cannot take these values: {words}"),

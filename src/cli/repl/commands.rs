@@ -24,7 +24,7 @@ pub const COMMANDS: &[Command] = &[
     Command {
         name: "hint",
         aliases: &[],
-        about: Text::new("One more hint for a lesson's exercise", "再给一条练习提示"),
+        about: Text::new("one more hint for a lesson's exercise", "再给一条练习提示"),
         args: &[LESSON],
         run: hint,
     },
@@ -32,7 +32,7 @@ pub const COMMANDS: &[Command] = &[
         name: "solution",
         aliases: &[],
         about: Text::new(
-            "A right answer, once you passed or if you insist",
+            "a right answer, once you passed or if you insist",
             "查看参考解答：通过之后，或确认要看",
         ),
         args: &[LESSON],
@@ -41,14 +41,14 @@ pub const COMMANDS: &[Command] = &[
     Command {
         name: "vars",
         aliases: &[],
-        about: Text::new("Your variables and functions", "已定义的变量和函数"),
+        about: Text::new("your variables and functions", "已定义的变量和函数"),
         args: &[],
         run: vars,
     },
     Command {
         name: "reset",
         aliases: &[],
-        about: Text::new("Forgets variables and functions", "清空变量和函数"),
+        about: Text::new("forget variables and functions", "清空变量和函数"),
         args: &[],
         run: |repl, _| {
             repl.reset();
@@ -58,7 +58,7 @@ pub const COMMANDS: &[Command] = &[
     Command {
         name: "quit",
         aliases: &["q", "exit"],
-        about: Text::new("Leaves (so does Ctrl-D)", "退出（也可按 Ctrl-D）"),
+        about: Text::new("leave (so does Ctrl-D)", "退出（也可按 Ctrl-D）"),
         args: &[],
         run: |repl, _| {
             repl.done = true;
