@@ -21,9 +21,10 @@
 //! `outcome` is `right`, `wrong` or `part`, `score` goes from 0 to 1. `uid` is what makes a row
 //! the same row on another machine.
 
+use crate::check::Report;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -109,6 +110,29 @@ pub struct Verdict {
     pub production: Option<f64>,
     /// Milliseconds since 1970, UTC.
     pub at: i64,
+}
+
+impl Verdict {
+    /// What is kept of a report; `at` is in milliseconds since 1970, UTC.
+    pub fn of(report: &Report, at: i64) -> Verdict {
+        let verdict = serde_json::json!(report.verdict);
+        let timing = report.timing.as_ref();
+        Verdict {
+            uid: String::new(),
+            lesson: report.lesson.clone(),
+            verdict: verdict.as_str().unwrap_or_default().to_string(),
+            seed: report.seed,
+            convention: report.convention.clone(),
+            bugs: report
+                .failure
+                .as_ref()
+                .map_or_else(Vec::new, |failure| failure.bugs.clone()),
+            seconds: report.seconds,
+            learner: timing.and_then(|timing| timing.learner),
+            production: timing.and_then(|timing| timing.production),
+            at,
+        }
+    }
 }
 
 /// One finished quiz answer.
@@ -303,13 +327,14 @@ impl Store {
         added.map(|_| ()).map_err(|error| self.trouble(&error))
     }
 
-    /// The lessons that have been passed.
+    /// The ids of the lessons that have been passed.
     ///
     /// # Errors
     /// A sentence where the file cannot be read.
-    pub fn passed(&self) -> Result<BTreeSet<String>, Trouble> {
-        let read = || -> rusqlite::Result<BTreeSet<String>> {
-            let sql = "SELECT DISTINCT lesson FROM verdicts WHERE verdict = 'passed'";
+    pub fn passed(&self) -> Result<Vec<String>, Trouble> {
+        let read = || -> rusqlite::Result<Vec<String>> {
+            let sql =
+                "SELECT DISTINCT lesson FROM verdicts WHERE verdict = 'passed' ORDER BY lesson";
             self.db
                 .prepare(sql)?
                 .query_map([], |row| row.get(0))?

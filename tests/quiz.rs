@@ -809,10 +809,7 @@ fn progress_comes_back_and_merges_once() {
     assert!(here.passed().unwrap().is_empty());
     here.record_verdict(&verdict("passed")).unwrap();
     here.set("lang", "zh").unwrap();
-    assert_eq!(
-        here.passed().unwrap().into_iter().collect::<Vec<_>>(),
-        ["rope"]
-    );
+    assert_eq!(here.passed().unwrap(), ["rope"]);
     let answers = here.answers(Some("rope")).unwrap();
     assert_eq!(answers.len(), 5);
     assert_eq!(
@@ -928,7 +925,7 @@ fn an_older_schema_migrates_and_a_newer_is_refused() {
     assert_eq!(answers.len(), 2);
     assert!(answers[0].uid.len() == 32 && answers[0].uid != answers[1].uid);
     assert_eq!(answers[1].outcome, Outcome::Wrong);
-    assert!(store.passed().unwrap().contains("rope"));
+    assert!(store.passed().unwrap() == ["rope"]);
     assert_eq!(store.verdicts(None).unwrap()[0].bugs, ["a"]);
     store.record_answer(&answer(13)).unwrap();
     drop(store);
@@ -1147,7 +1144,7 @@ fn a_kill_loses_no_finished_answer() {
     // How long an undisturbed run takes, so that the kills fall all over it.
     let begun = std::time::Instant::now();
     typed(data, &quiz, &lines);
-    let whole = begun.elapsed().as_secs_f64();
+    let mut whole = begun.elapsed().as_secs_f64();
     let (mut acknowledged, mut kept, mut cut) = (ids.len(), 0, 0);
     let mut rng = StdRng::seed_from_u64(4);
     for _ in 0..KILLS {
@@ -1167,6 +1164,8 @@ fn a_kill_loses_no_finished_answer() {
         // `1/20  why-scale`, …, `✓ right   score 1 of 1`
         let shown = printed.lines().filter(|line| line.contains("✓ ")).count();
         cut += usize::from(shown < ids.len());
+        // The load of the machine changes: keep the kills within a run.
+        whole *= if shown < ids.len() { 1.05 } else { 0.8 };
         acknowledged += shown;
         let db = rusqlite::Connection::open(data.join("progress.db")).unwrap();
         let check = db.query_row("PRAGMA integrity_check", [], |row| row.get::<_, String>(0));
@@ -1189,4 +1188,26 @@ fn a_kill_loses_no_finished_answer() {
         "{KILLS} kills, {cut} of them in the middle of a quiz: {acknowledged} answers acknowledged, {kept} kept, 0 lost"
     );
     assert!(cut >= KILLS / 4, "only {cut} of {KILLS} kills hit a quiz");
+}
+
+#[test]
+fn a_passed_report_is_kept_as_passed() {
+    let mut report: llmlab::check::Report = serde_json::from_value(serde_json::json!({
+        "lesson": "rope", "verdict": "wrong-values", "seed": 3, "stages": [],
+        "convention": "half-split", "failure": null, "timing": null, "seconds": 0.5,
+    }))
+    .unwrap();
+    let (mut here, _kept) = store();
+    here.record_verdict(&Verdict::of(&report, 1)).unwrap();
+    assert!(here.passed().unwrap().is_empty());
+    report.verdict = llmlab::check::Verdict::Passed;
+    here.record_verdict(&Verdict::of(&report, 2)).unwrap();
+    assert_eq!(here.passed().unwrap(), ["rope"]);
+    let kept = here.verdicts(Some("rope")).unwrap();
+    let shown = (
+        kept[0].verdict.as_str(),
+        kept[1].verdict.as_str(),
+        kept[1].convention.as_deref(),
+    );
+    assert_eq!(shown, ("wrong-values", "passed", Some("half-split")));
 }

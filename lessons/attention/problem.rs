@@ -232,9 +232,10 @@ fn mask(case: &Case) -> Option<Tensor> {
 
 /// How far a right f32 answer may be off.
 ///
-/// A dot product of `d` terms is off by at most `d·u·Σ|q·k|` (`u = ε/2`), in any order of summation;
-/// an error δ of a score changes its weight by the factor 1 ± δ, the normalisation doubles that, and the sum over
-/// `m` keys and a streaming softmax's rescaling add a few roundings per key.
+/// A dot product of `d` terms is off by at most `d·u·Σ|q·k|` (`u = ε/2`), in any order of
+/// summation. An error δ of a score changes its weight by the factor 1 ± δ, and the normalisation
+/// doubles that. The sum over `m` keys and a streaming softmax's rescaling add a few roundings per
+/// key.
 fn tolerance(inputs: &Inputs) -> Tolerance {
     let (q, k, v) = (inputs.f64("q"), inputs.f64("k"), inputs.f64("v"));
     let (m, d) = (k.shape()[2], k.shape()[3]);

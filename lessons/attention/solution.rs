@@ -7,7 +7,7 @@ pub fn attention(q: &Tensor, k: &Tensor, v: &Tensor, mask: Option<&Tensor>) -> T
     let d = q.shape()[3] as f32;
     let mut scores = einsum("b h n d, b h m d -> b h n m", &[q, k]) / d.sqrt();
     if let Some(mask) = mask {
-        scores = scores + mask;
+        scores += mask;
     }
     let mut weights = softmax(&scores, 3);
     // A row of −∞ alone is 0/0 = NaN for softmax: by convention such a query gets zeros.

@@ -23,6 +23,29 @@ fn turn(inputs: &Inputs, name: &str, variant: &Variant) -> ArrayD<f64> {
     let other_layout = is_k && on("mixed-conventions");
     let half = on("half-split") != other_layout;
     let scattered = on("pairs-to-halves") && !half;
+    // For each pair: its dimensions, where they go, and the frequency that each of them gets.
+    let pairs: Vec<_> = (0..d / 2)
+        .map(|i| {
+            let apart = [i, i + d / 2];
+            let from = if half { apart } else { [2 * i, 2 * i + 1] };
+            let to = if scattered { apart } else { from };
+            let theta = from.map(|j| {
+                let pair = match () {
+                    () if !on("table-layout") => i,
+                    () if half => j / 2,
+                    () => j % (d / 2),
+                };
+                frequency(inputs, variant, pair, j, heads, d)
+            });
+            (from, to, theta)
+        })
+        .collect();
+    let (swapped, overwritten) = (on("sin-cos-swapped"), on("overwritten-first"));
+    let minus = if on("rotate-half-no-minus") {
+        1.0
+    } else {
+        -1.0
+    };
     let mut out = x.clone();
     for (b, h, n) in ndarray::indices((batch, heads, rows)) {
         let mut m = match () {
@@ -44,44 +67,16 @@ fn turn(inputs: &Inputs, name: &str, variant: &Variant) -> ArrayD<f64> {
         if on("degrees") {
             m = m.to_radians();
         }
-        for i in 0..d / 2 {
-            let (first, second) = if half {
-                (i, i + d / 2)
-            } else {
-                (2 * i, 2 * i + 1)
-            };
-            let (to_first, to_second) = if scattered {
-                (i, i + d / 2)
-            } else {
-                (first, second)
-            };
-            // What pair's frequency the table has for dimension j.
-            let pair = |j: usize| match () {
-                () if !on("table-layout") => i,
-                () if half => j / 2,
-                () => j % (d / 2),
-            };
-            let phase = |j: usize| {
-                let angle = m * frequency(inputs, variant, pair(j), j, heads, d);
-                let (sin, cos) = angle.sin_cos();
-                if on("sin-cos-swapped") {
-                    (cos, sin)
-                } else {
-                    (sin, cos)
-                }
-            };
-            let (x0, x1) = (x[[b, h, n, first]], x[[b, h, n, second]]);
-            let (sin, cos) = phase(first);
-            let minus = if on("rotate-half-no-minus") {
-                1.0
-            } else {
-                -1.0
-            };
-            let y0 = x0 * cos + minus * x1 * sin;
-            let (sin, cos) = phase(second);
-            let y1 = x1 * cos + if on("overwritten-first") { y0 } else { x0 } * sin;
-            out[[b, h, n, to_first]] = y0;
-            out[[b, h, n, to_second]] = y1;
+        for (from, to, theta) in &pairs {
+            let [x0, x1] = from.map(|j| x[[b, h, n, j]]);
+            let [(sin0, cos0), (sin1, cos1)] = theta.map(|theta| {
+                let (sin, cos) = (m * theta).sin_cos();
+                if swapped { (cos, sin) } else { (sin, cos) }
+            });
+            let y0 = x0 * cos0 + minus * x1 * sin0;
+            let y1 = x1 * cos1 + if overwritten { y0 } else { x0 } * sin1;
+            out[[b, h, n, to[0]]] = y0;
+            out[[b, h, n, to[1]]] = y1;
         }
     }
     if !is_k && on("q-scaled") {

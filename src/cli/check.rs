@@ -3,12 +3,16 @@
 use super::Session;
 use super::lab::{self, Progress, Refusal};
 use super::verbs::{Arg, FORMAT, LESSON, Shape, Values, Verb};
-use crate::check::{Options, Report, Verdict, render};
+use crate::check::{Options, Report, Verdict, judge_arrays, render};
 use crate::lesson::Lesson;
+use crate::solution::Answer;
+use crate::store::{self, Store};
 use crate::text::Text;
+use crate::{bind, npz};
 use std::io::{IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::SystemTime;
 
 /// The learner's file.
 pub const FILE: Arg = Arg {
@@ -53,14 +57,46 @@ pub const VERB: Verb = Verb {
         "Judges your function: passed, or what is wrong with it",
         "判定你的函数：通过，或指出错在哪里",
     ),
-    args: &[LESSON, FILE, SEED, TIMEOUT, NO_SCALE, FORMAT],
+    args: &[
+        LESSON, FILE, OUTPUTS, INPUTS, SEED, TIMEOUT, NO_SCALE, FORMAT,
+    ],
     run,
+};
+
+/// `--outputs FILE.npz`
+const OUTPUTS: Arg = Arg {
+    name: "outputs",
+    shape: Shape::Option("FILE.npz"),
+    about: Text::new(
+        "judge answers computed elsewhere, in any language, instead of a file; needs --inputs",
+        "判定在别处（任何语言）算好的答案，而不是源文件；需要同时给出 --inputs",
+    ),
+};
+
+/// `--inputs FILE.npz`
+const INPUTS: Arg = Arg {
+    name: "inputs",
+    shape: Shape::Option("FILE.npz"),
+    about: Text::new(
+        "the inputs of --outputs, by argument name (`trace --save` writes such a file)",
+        "--outputs 对应的输入，按参数名存放（`trace --save` 会写出这样的文件）",
+    ),
 };
 
 fn run(session: &mut Session, values: &Values) -> Result<ExitCode, String> {
     let lesson = values.lesson()?;
     let options = options(values)?;
-    match judge(session, lesson, &file(lesson, values), &options) {
+    let judged = match (values.text("outputs"), values.text("inputs")) {
+        (None, None) => judge(session, lesson, &file(lesson, values), &options),
+        (Some(outputs), Some(inputs)) if values.text("file").is_none() => {
+            arrays(session, lesson, Path::new(inputs), Path::new(outputs)).map_err(Refusal::Sentence)
+        }
+        _ => Err(Refusal::Sentence(session.lang.pick(
+            format!("arrays are judged with both files and no source file: check {} --inputs in.npz --outputs mine.npz", lesson.id),
+            format!("判定数组时需要两个文件且不要给源文件：check {} --inputs in.npz --outputs mine.npz", lesson.id),
+        ))),
+    };
+    match judged {
         Ok(report) => {
             let passed = report.verdict == Verdict::Passed;
             if values.json() {
@@ -87,7 +123,7 @@ fn run(session: &mut Session, values: &Values) -> Result<ExitCode, String> {
 pub fn judge(
     session: &Session,
     lesson: &Lesson,
-    file: &std::path::Path,
+    file: &Path,
     options: &Options,
 ) -> Result<Report, Refusal> {
     let mut bar = Bar::new(session.lang.pick(
@@ -97,7 +133,42 @@ pub fn judge(
     let report = lab::check_file(session, lesson, file, options, &mut |at| bar.show(at));
     bar.clear();
     let report = report?;
-    record(&report);
+    record(session, &report);
+    Ok(report)
+}
+
+/// Judges answers that were computed elsewhere.
+fn arrays(
+    session: &Session,
+    lesson: &Lesson,
+    inputs: &Path,
+    outputs: &Path,
+) -> Result<Report, String> {
+    let lang = session.lang;
+    let (inputs, _) = bind::bind(lesson, &npz::read(inputs, lang)?, lang)?;
+    let given = npz::read(outputs, lang)?;
+    let answers: Result<Vec<Answer>, String> = lesson
+        .problem
+        .outputs
+        .iter()
+        .map(|(name, axes)| {
+            let found = given.iter().find(|array| array.name == *name);
+            let array = found.ok_or_else(|| {
+                let names: Vec<&str> = given.iter().map(|array| array.name.as_str()).collect();
+                let names = names.join(", ");
+                lang.pick(
+                    format!("{} holds no array `{name}` [{axes}]; it has: {names}", outputs.display()),
+                    format!("{} 中没有数组 `{name}` [{axes}]；现有：{names}", outputs.display()),
+                )
+            })?;
+            Ok(Answer {
+                dtype: array.dtype,
+                value: array.data.to_f64(),
+            })
+        })
+        .collect();
+    let report = judge_arrays(lesson, inputs, answers?);
+    record(session, &report);
     Ok(report)
 }
 
@@ -136,8 +207,20 @@ pub fn options(values: &Values) -> Result<Options, String> {
     })
 }
 
-/// Keeps a verdict for the map and the schedule.
-pub fn record(_report: &Report) {}
+/// Keeps a verdict for the map. Where progress cannot be kept, says so and goes on.
+pub fn record(session: &Session, report: &Report) {
+    let verdict = store::Verdict::of(report, now());
+    let kept = Store::open_default().and_then(|mut store| store.record_verdict(&verdict));
+    if let Err(trouble) = kept {
+        let _ = writeln!(std::io::stderr(), "{}", trouble.get(session.lang));
+    }
+}
+
+/// Milliseconds since 1970, UTC.
+pub fn now() -> i64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.map_or(0, |since| since.as_millis() as i64)
+}
 
 /// A progress bar on stderr; silent where that is no terminal.
 pub struct Bar {

@@ -10,7 +10,7 @@ use colored::Colorize;
 use rand::seq::index::sample;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use std::process::ExitCode;
-use std::time::{Instant, SystemTime};
+use std::time::Instant;
 
 pub const VERB: Verb = Verb {
     name: "quiz",
@@ -289,7 +289,6 @@ impl<'a> Round<'a> {
         let Some(store) = &mut self.store else {
             return;
         };
-        let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         let answer = Answer {
             uid: String::new(),
             lesson: self.lesson.id.to_string(),
@@ -299,9 +298,7 @@ impl<'a> Round<'a> {
             outcome: Outcome::of(score),
             score,
             seconds,
-            at: since_1970.map_or(0, |time| {
-                i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
-            }),
+            at: super::check::now(),
         };
         if let Err(trouble) = store.record_answer(&answer) {
             let note = session.lang.pick("note", "注意");
@@ -320,12 +317,13 @@ impl<'a> Round<'a> {
             Grade::Right => lang.pick("✓ right", "✓ 正确").green().bold().to_string(),
             Grade::Points { had, of } => {
                 let text = lang.pick(
-                    format!("✓ {had} of {of} points"),
-                    format!("✓ {of} 个要点答到 {had} 个"),
+                    format!("{had} of {of} points"),
+                    format!("{of} 个要点答到 {had} 个"),
                 );
-                match had == of {
-                    true => text.green().bold().to_string(),
-                    false => text.yellow().bold().to_string(),
+                match had {
+                    0 => format!("✗ {text}").red().bold().to_string(),
+                    had if had == of => format!("✓ {text}").green().bold().to_string(),
+                    _ => format!("◐ {text}").yellow().bold().to_string(),
                 }
             }
             _ => lang.pick("✗ wrong", "✗ 错误").red().bold().to_string(),
@@ -420,7 +418,7 @@ impl<'a> Round<'a> {
         }
         if missed.is_empty() && left.is_empty() {
             let passed = self.store.as_ref().and_then(|store| store.passed().ok());
-            let passed = passed.is_some_and(|passed| passed.contains(self.lesson.id));
+            let passed = passed.is_some_and(|passed| passed.iter().any(|id| id == self.lesson.id));
             let command = session.command(&match passed {
                 true => "list".to_string(),
                 false => format!("start {}", self.lesson.id),

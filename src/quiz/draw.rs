@@ -86,7 +86,8 @@ pub fn draw(question: &Question, seed: u64, lang: Lang) -> Drawn {
         Kind::Order(steps) => {
             let mut shown: Vec<usize> = (0..steps.len()).collect();
             shown.shuffle(&mut rng);
-            if shown.is_sorted() {
+            // Neither solved already, nor the reverse, which the hint on how to answer shows.
+            if shown.is_sorted() || shown.iter().rev().is_sorted() {
                 shown.rotate_left(1);
             }
             let mut right: Vec<usize> = (0..steps.len()).collect();

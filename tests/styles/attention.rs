@@ -5,6 +5,9 @@ use llmlab::lessons::attention::candidate;
 use llmlab::prelude::*;
 use llmlab::solution::Candidate;
 
+#[path = "../../lessons/attention/solution.rs"]
+mod solution;
+
 type Named<Id> = Vec<(Id, Box<dyn Candidate>)>;
 
 macro_rules! solutions {
@@ -278,6 +281,7 @@ pub fn right() -> Named<&'static str> {
             mix(&w, v)
         };
     };
+    all.push(("the solution", Box::new(candidate(solution::attention))));
     all.push(("flat buffers", Box::new(candidate(flat))));
     all.push(("traced", Box::new(candidate(traced))));
     all

@@ -13,6 +13,8 @@ pub struct Toolchain {
     pub rustc: PathBuf,
     /// `x86_64-unknown-linux-gnu`
     pub host: String,
+    /// Where the standard library's shared object is.
+    pub libraries: PathBuf,
     /// What `rustc -vV` prints.
     pub version: String,
 }
@@ -45,9 +47,9 @@ impl Toolchain {
             ));
         }
         // The tools themselves start faster than rustup's stand-ins for them.
-        let bin = output(Command::new(&rustc).args(["--print", "sysroot"]))
-            .map(|root| Path::new(root.trim()).join("bin"))
-            .unwrap_or_default();
+        let sysroot = output(Command::new(&rustc).args(["--print", "sysroot"]))?;
+        let sysroot = Path::new(sysroot.trim());
+        let bin = sysroot.join("bin");
         let direct = |tool: &str, known: PathBuf| {
             let path = bin.join(format!("{tool}{}", std::env::consts::EXE_SUFFIX));
             if path.is_file() { path } else { known }
@@ -55,6 +57,7 @@ impl Toolchain {
         Ok(Toolchain {
             cargo: direct("cargo", cargo),
             rustc: direct("rustc", rustc),
+            libraries: sysroot.join("lib"),
             host,
             version,
         })

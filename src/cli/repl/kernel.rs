@@ -271,6 +271,18 @@ fn context(
 ) -> Result<CommandContext, evcxr::Error> {
     let mut command = Command::new(std::env::current_exe()?);
     command.env("LLMLAB_LANG", lang.pick("en", "zh"));
+    // Where the workshop and the toolchain are in one home directory, the path to the standard
+    // library that evcxr's objects carry is a level off.
+    let variable = match cfg!(target_os = "macos") {
+        true => "DYLD_LIBRARY_PATH",
+        false => "LD_LIBRARY_PATH",
+    };
+    let known = std::env::var_os(variable).unwrap_or_default();
+    let libraries = [lab.toolchain.libraries.clone()].into_iter();
+    let libraries = libraries.chain(std::env::split_paths(&known));
+    if let Ok(path) = std::env::join_paths(libraries) {
+        command.env(variable, path);
+    }
     lab::detach(&mut command);
     let (context, outputs) = EvalContext::with_subprocess_command(command)?;
     set(&shared.child, Some(context.process_handle()));

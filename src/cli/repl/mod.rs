@@ -311,7 +311,7 @@ impl Repl<'_> {
 
     fn verdict(&mut self, lesson: &'static Lesson, report: &Report) {
         self.session.say(render(lesson, report, self.session.lang));
-        check::record(report);
+        check::record(&self.session, report);
         if report.verdict == Verdict::Passed {
             self.passed.insert(lesson.id);
         }
@@ -510,7 +510,7 @@ impl Repl<'_> {
 
     fn print(&self, event: Event, stderr: &mut Stderr) {
         match event {
-            Event::Line(Stream::Out, line) => self.session.say(format!("{line}\n")),
+            Event::Line(Stream::Out, line) => self.session.say(line),
             Event::Line(Stream::Err, line) => {
                 let sources = Sources {
                     inputs: &self.inputs,
