@@ -223,11 +223,25 @@ macro_rules! chains {
 }
 
 #[cfg(target_arch = "x86_64")]
-chains!(avx512, "avx512f", _mm512_set1_ps, _mm512_cvtss_f32, |s, x, y| _mm512_fmadd_ps(s, x, y));
+chains!(
+    avx512,
+    "avx512f",
+    _mm512_set1_ps,
+    _mm512_cvtss_f32,
+    |s, x, y| _mm512_fmadd_ps(s, x, y)
+);
 #[cfg(target_arch = "x86_64")]
-chains!(avx2, "avx2,fma", _mm256_set1_ps, _mm256_cvtss_f32, |s, x, y| _mm256_fmadd_ps(s, x, y));
+chains!(
+    avx2,
+    "avx2,fma",
+    _mm256_set1_ps,
+    _mm256_cvtss_f32,
+    |s, x, y| _mm256_fmadd_ps(s, x, y)
+);
 #[cfg(target_arch = "x86_64")]
-chains!(sse, "sse2", _mm_set1_ps, _mm_cvtss_f32, |s, x, y| _mm_add_ps(_mm_mul_ps(s, x), y));
+chains!(sse, "sse2", _mm_set1_ps, _mm_cvtss_f32, |s, x, y| {
+    _mm_add_ps(_mm_mul_ps(s, x), y)
+});
 
 /// The first lane's sum over the chains, and how many lanes there are.
 #[cfg(target_arch = "x86_64")]
