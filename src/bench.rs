@@ -5,7 +5,6 @@ use crate::kernels::cpu::{Tier, split, threads};
 use crate::lesson::Lesson;
 use crate::problem::{Deviation, Work};
 use crate::text::Lang;
-use crate::tiered;
 use crate::trace::Trace;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -197,69 +196,95 @@ fn copy_bandwidth() -> f64 {
     2.0 * 4.0 * LEN as f64 / best / 1e9
 }
 
-/// Multiply-adds per chain and call.
+/// Steps per call; each works on all chains.
 const STEPS: usize = 4096;
-const LANES: usize = 16;
+/// Independent chains of one register each: enough to hide the latency of an FMA.
+const CHAINS: usize = 12;
 
-/// `CHAINS` independent chains of 16 lanes hide the latency of an FMA.
-#[inline(always)]
-fn chains<const CHAINS: usize, const FUSED: bool>(x: f32, y: f32) -> f32 {
-    let mut sums = [[x; LANES]; CHAINS];
+/// `CHAINS` registers, `STEPS` times: s = s·x + y. Written with intrinsics, since the compiler does
+/// not keep such chains in vector registers by itself.
+#[cfg(target_arch = "x86_64")]
+macro_rules! chains {
+    ($name:ident, $features:literal, $set:ident, $first:ident, |$s:ident, $x:ident, $y:ident| $step:expr) => {
+        #[target_feature(enable = $features)]
+        fn $name(x: f32, y: f32) -> f32 {
+            use std::arch::x86_64::*;
+            let ($x, $y) = ($set(x), $set(y));
+            let mut sums = [$x; CHAINS];
+            for _ in 0..STEPS {
+                for sum in &mut sums {
+                    let $s = *sum;
+                    *sum = $step;
+                }
+            }
+            sums.into_iter().map(|sum| $first(sum)).sum()
+        }
+    };
+}
+
+#[cfg(target_arch = "x86_64")]
+chains!(
+    avx512,
+    "avx512f",
+    _mm512_set1_ps,
+    _mm512_cvtss_f32,
+    |s, x, y| _mm512_fmadd_ps(s, x, y)
+);
+#[cfg(target_arch = "x86_64")]
+chains!(
+    avx2,
+    "avx2,fma",
+    _mm256_set1_ps,
+    _mm256_cvtss_f32,
+    |s, x, y| _mm256_fmadd_ps(s, x, y)
+);
+#[cfg(target_arch = "x86_64")]
+chains!(sse, "sse2", _mm_set1_ps, _mm_cvtss_f32, |s, x, y| {
+    _mm_add_ps(_mm_mul_ps(s, x), y)
+});
+
+/// The first lane's sum over the chains, and how many lanes there are.
+#[cfg(target_arch = "x86_64")]
+fn chains(tier: Tier, x: f32, y: f32) -> (f32, usize) {
+    match tier {
+        // SAFETY: the tier was detected on this machine.
+        Tier::Avx512 => (unsafe { avx512(x, y) }, 16),
+        // SAFETY: as above.
+        Tier::Avx2 => (unsafe { avx2(x, y) }, 8),
+        // SAFETY: every x86-64 processor has SSE2.
+        Tier::Scalar => (unsafe { sse(x, y) }, 4),
+    }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn chains(_: Tier, x: f32, y: f32) -> (f32, usize) {
+    let mut sums = [x; CHAINS];
     for _ in 0..STEPS {
         for sum in &mut sums {
-            for lane in sum {
-                *lane = match FUSED {
-                    true => lane.mul_add(x, y),
-                    false => *lane * x + y,
-                };
-            }
+            *sum = sum.mul_add(x, y);
         }
     }
-    sums.iter().flatten().sum()
-}
-
-tiered! {
-    // Eight chains fill 32 registers of AVX-512 well, five the 16 of AVX2: both are tried.
-    fn fused(many: bool, x: f32, y: f32) -> f32 {
-        if many { chains::<12, true>(x, y) } else { chains::<5, true>(x, y) }
-    }
-}
-
-/// Without FMA instructions `mul_add` would be a library call.
-fn apart(many: bool, x: f32, y: f32) -> f32 {
-    if many {
-        chains::<12, false>(x, y)
-    } else {
-        chains::<5, false>(x, y)
-    }
+    (sums.iter().sum(), 1)
 }
 
 fn fma_peak() -> f64 {
-    let has_fma = !cfg!(target_arch = "x86_64") || Tier::current() > Tier::Scalar;
     const CALLS: usize = 64;
-    let count = threads();
+    let (tier, count) = (Tier::current(), threads());
     let mut best: f64 = 0.0;
-    for trial in 0..12 {
-        let many = trial % 2 == 0;
-        let chains = if many { 12 } else { 5 };
-        let mut results = vec![0.0f32; count];
+    for _ in 0..12 {
+        let mut lanes = vec![0; count];
         let (time, ()) = timed(|| {
-            split(&mut results, 1, |_, part| {
-                for result in part {
+            split(&mut lanes, 1, |_, part| {
+                for lanes in part {
                     for _ in 0..CALLS {
                         // Below 1, so that the chains neither overflow nor become denormal.
                         let (x, y) = (black_box(0.999), black_box(1e-3));
-                        *result += if has_fma {
-                            fused(many, x, y)
-                        } else {
-                            apart(many, x, y)
-                        };
+                        *lanes = black_box(chains(tier, x, y)).1;
                     }
                 }
             });
         });
-        black_box(&results);
-        let flops = (2 * count * CALLS * STEPS * chains * LANES) as f64;
+        let flops = (2 * count * CALLS * STEPS * CHAINS * lanes[0]) as f64;
         best = best.max(flops / time.as_secs_f64() / 1e9);
     }
     best
@@ -287,9 +312,12 @@ mod tests {
 
     #[test]
     fn chains_compute_what_they_say() {
-        // x·s + y has the fixed point y/(1 − x) = 1.
-        let sum = fused(true, 0.5, 0.5);
-        assert!((sum - 192.0).abs() < 1e-3, "{sum}");
-        assert!((apart(false, 0.5, 0.5) - 80.0).abs() < 1e-3);
+        for tier in [Tier::Scalar, Tier::Avx2, Tier::Avx512] {
+            if tier <= Tier::current() {
+                // s·x + y has the fixed point y/(1 − x) = 1.
+                let (sum, _) = chains(tier, 0.5, 0.5);
+                assert!((sum - CHAINS as f32).abs() < 1e-3, "{tier:?}: {sum}");
+            }
+        }
     }
 }

@@ -7,6 +7,7 @@ use llmlab::lessons::LESSONS;
 use llmlab::problem::{Setting, Variant};
 use llmlab::solution::{Answer, Candidate};
 use llmlab::tensor::Inputs;
+use llmlab::text::Lang;
 use llmlab::trace::Trace;
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use serde_json::Value;
@@ -81,7 +82,12 @@ fn help_names_every_verb_in_both_languages() {
             assert_eq!(own, said(&[verb.name, "--help", "--lang", lang]));
             assert_eq!(chinese(&own), is_chinese, "{own}");
             for arg in verb.args {
-                assert!(own.contains(arg.name), "{} of {}", arg.name, verb.name);
+                assert!(
+                    own.contains(arg.about.get(Lang::parse(lang).unwrap_or_default())),
+                    "{} of {}",
+                    arg.name,
+                    verb.name
+                );
             }
         }
     }
@@ -317,7 +323,7 @@ fn claims_are_listed_and_demonstrated() {
         assert!(listed.contains(claim.id), "{}", claim.id);
         let one = said(&["claims", &claim.id.to_lowercase()]);
         if let Some(demo) = claim.demo {
-            let shown = demo(llmlab::text::Lang::En);
+            let shown = demo(Lang::En);
             let word = shown.split_whitespace().next().unwrap_or_default();
             assert!(
                 !word.is_empty() && one.contains(word),
@@ -535,7 +541,7 @@ fn no_command_line_makes_the_parser_panic() {
                 let _ = values.lesson();
             }
             Err(error) => {
-                for lang in [llmlab::text::Lang::En, llmlab::text::Lang::Zh] {
+                for lang in [Lang::En, Lang::Zh] {
                     assert!(!verbs::refusal(&error, lang).trim().is_empty());
                 }
             }

@@ -157,8 +157,14 @@ fn arrays(
                 let names: Vec<&str> = given.iter().map(|array| array.name.as_str()).collect();
                 let names = names.join(", ");
                 lang.pick(
-                    format!("{} holds no array `{name}` [{axes}]; it has: {names}", outputs.display()),
-                    format!("{} 中没有数组 `{name}` [{axes}]；现有：{names}", outputs.display()),
+                    format!(
+                        "{} holds no array `{name}` [{axes}]; it has: {names}",
+                        outputs.display()
+                    ),
+                    format!(
+                        "{} 中没有数组 `{name}` [{axes}]；现有：{names}",
+                        outputs.display()
+                    ),
                 )
             })?;
             Ok(Answer {

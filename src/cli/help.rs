@@ -1,7 +1,7 @@
 //! `llmlab help`: what there is, from the verb table.
 
-use super::Session;
 use super::verbs::{self, Arg, Shape, Values, Verb};
+use super::{Session, markdown};
 use crate::text::{Lang, Text};
 use std::process::ExitCode;
 
@@ -38,7 +38,7 @@ pub const JSON: &str = include_str!("json.md");
 
 fn run(session: &mut Session, values: &Values) -> Result<ExitCode, String> {
     match values.text("topic") {
-        Some("json") => session.page(JSON),
+        Some("json") => session.page(&markdown::render(JSON, session.width.min(100))),
         topic => session.page(&text(topic, session.lang)?),
     }
     Ok(ExitCode::SUCCESS)
