@@ -3,4 +3,5 @@
 pub mod attention;
 pub mod cpu;
 pub mod cross_entropy;
+pub mod machine;
 pub mod rope;

@@ -1,7 +1,8 @@
 //! Timing the reference and the production kernel on the large case, next to what this machine
 //! can do at best.
 
-use crate::kernels::cpu::{Tier, split, threads};
+use crate::kernels::cpu::{Tier, threads};
+use crate::kernels::machine::{self, Machine};
 use crate::lesson::Lesson;
 use crate::problem::{Deviation, Work};
 use crate::text::Lang;
@@ -33,15 +34,6 @@ pub struct Bench {
     /// What sets it: `memory` or `arithmetic`.
     pub bound: &'static str,
     pub rows: Vec<Row>,
-}
-
-/// What this machine reached on two loops that do nothing else.
-#[derive(Clone, Copy, Debug, Serialize)]
-pub struct Machine {
-    /// Copying between buffers beyond the caches, all threads; read and written bytes counted.
-    pub copy_gb_s: f64,
-    /// Fused multiply-adds on registers in f32, all threads, in the tier that kernels use.
-    pub fma_gflop_s: f64,
 }
 
 /// The times of one implementation.
@@ -110,11 +102,9 @@ pub fn bench(
         slow.push(first);
     }
 
-    let machine = machine();
+    let machine = machine::measure();
     let work = (problem.production.work)(&case);
-    let memory = work.bytes / (machine.copy_gb_s * 1e9);
-    let arithmetic = work.flops / (machine.fma_gflop_s * 1e9);
-    let limit_s = memory.max(arithmetic);
+    let (limit_s, bound) = machine.limit(work.flops, work.bytes);
     let seconds = |times: &[Duration]| times.iter().map(Duration::as_secs_f64).collect::<Vec<_>>();
     let mut rows = vec![
         row("reference", seconds(&slow), work, machine, limit_s),
@@ -133,11 +123,7 @@ pub fn bench(
         tolerance,
         machine,
         limit_s,
-        bound: if memory > arithmetic {
-            "memory"
-        } else {
-            "arithmetic"
-        },
+        bound,
         rows,
     })
 }
@@ -170,126 +156,6 @@ fn row(name: &'static str, mut times: Vec<f64>, work: Work, machine: Machine, li
     }
 }
 
-/// Measures the machine's two limits: the best of several short runs.
-pub fn machine() -> Machine {
-    Machine {
-        copy_gb_s: copy_bandwidth(),
-        fma_gflop_s: fma_peak(),
-    }
-}
-
-/// 128 MiB read and 128 MiB written: beyond any cache but the largest servers'.
-fn copy_bandwidth() -> f64 {
-    const LEN: usize = 32 << 20;
-    let from = vec![1.0f32; LEN];
-    let mut to = vec![0.0f32; LEN];
-    let mut best = f64::INFINITY;
-    for _ in 0..6 {
-        let (time, ()) = timed(|| {
-            split(black_box(&mut to), 1 << 16, |items, part| {
-                let start = items.start << 16;
-                part.copy_from_slice(&from[start..start + part.len()]);
-            });
-        });
-        best = best.min(time.as_secs_f64());
-    }
-    2.0 * 4.0 * LEN as f64 / best / 1e9
-}
-
-/// Steps per call; each works on all chains.
-const STEPS: usize = 4096;
-/// Independent chains of one register each: enough to hide the latency of an FMA.
-const CHAINS: usize = 12;
-
-/// `CHAINS` registers, `STEPS` times: s = s·x + y. Written with intrinsics, since the compiler does
-/// not keep such chains in vector registers by itself.
-#[cfg(target_arch = "x86_64")]
-macro_rules! chains {
-    ($name:ident, $features:literal, $set:ident, $first:ident, |$s:ident, $x:ident, $y:ident| $step:expr) => {
-        #[target_feature(enable = $features)]
-        fn $name(x: f32, y: f32) -> f32 {
-            use std::arch::x86_64::*;
-            let ($x, $y) = ($set(x), $set(y));
-            let mut sums = [$x; CHAINS];
-            for _ in 0..STEPS {
-                for sum in &mut sums {
-                    let $s = *sum;
-                    *sum = $step;
-                }
-            }
-            sums.into_iter().map(|sum| $first(sum)).sum()
-        }
-    };
-}
-
-#[cfg(target_arch = "x86_64")]
-chains!(
-    avx512,
-    "avx512f",
-    _mm512_set1_ps,
-    _mm512_cvtss_f32,
-    |s, x, y| _mm512_fmadd_ps(s, x, y)
-);
-#[cfg(target_arch = "x86_64")]
-chains!(
-    avx2,
-    "avx2,fma",
-    _mm256_set1_ps,
-    _mm256_cvtss_f32,
-    |s, x, y| _mm256_fmadd_ps(s, x, y)
-);
-#[cfg(target_arch = "x86_64")]
-chains!(sse, "sse2", _mm_set1_ps, _mm_cvtss_f32, |s, x, y| {
-    _mm_add_ps(_mm_mul_ps(s, x), y)
-});
-
-/// The first lane's sum over the chains, and how many lanes there are.
-#[cfg(target_arch = "x86_64")]
-fn chains(tier: Tier, x: f32, y: f32) -> (f32, usize) {
-    match tier {
-        // SAFETY: the tier was detected on this machine.
-        Tier::Avx512 => (unsafe { avx512(x, y) }, 16),
-        // SAFETY: as above.
-        Tier::Avx2 => (unsafe { avx2(x, y) }, 8),
-        // SAFETY: every x86-64 processor has SSE2.
-        Tier::Scalar => (unsafe { sse(x, y) }, 4),
-    }
-}
-
-#[cfg(not(target_arch = "x86_64"))]
-fn chains(_: Tier, x: f32, y: f32) -> (f32, usize) {
-    let mut sums = [x; CHAINS];
-    for _ in 0..STEPS {
-        for sum in &mut sums {
-            *sum = sum.mul_add(x, y);
-        }
-    }
-    (sums.iter().sum(), 1)
-}
-
-fn fma_peak() -> f64 {
-    const CALLS: usize = 64;
-    let (tier, count) = (Tier::current(), threads());
-    let mut best: f64 = 0.0;
-    for _ in 0..12 {
-        let mut lanes = vec![0; count];
-        let (time, ()) = timed(|| {
-            split(&mut lanes, 1, |_, part| {
-                for lanes in part {
-                    for _ in 0..CALLS {
-                        // Below 1, so that the chains neither overflow nor become denormal.
-                        let (x, y) = (black_box(0.999), black_box(1e-3));
-                        *lanes = black_box(chains(tier, x, y)).1;
-                    }
-                }
-            });
-        });
-        let flops = (2 * count * CALLS * STEPS * CHAINS * lanes[0]) as f64;
-        best = best.max(flops / time.as_secs_f64() / 1e9);
-    }
-    best
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -308,16 +174,5 @@ mod tests {
         assert_eq!((row.min_s, row.median_s, row.max_s), (1.0, 2.0, 4.0));
         assert_eq!((row.gflop_s, row.gb_s), (2.0, 1.0));
         assert_eq!((row.of_fma, row.of_copy, row.of_limit), (0.02, 0.1, 0.1));
-    }
-
-    #[test]
-    fn chains_compute_what_they_say() {
-        for tier in [Tier::Scalar, Tier::Avx2, Tier::Avx512] {
-            if tier <= Tier::current() {
-                // s·x + y has the fixed point y/(1 − x) = 1.
-                let (sum, _) = chains(tier, 0.5, 0.5);
-                assert!((sum - CHAINS as f32).abs() < 1e-3, "{tier:?}: {sum}");
-            }
-        }
     }
 }

@@ -70,11 +70,19 @@ fn every_text_is_there_in_both_languages() {
             texts.extend([(bug.id, bug.sentence), (bug.id, bug.repair)]);
         }
         for convention in problem.conventions {
-            texts.extend([(convention.id, convention.sentence), (convention.id, convention.who)]);
+            texts.extend([
+                (convention.id, convention.sentence),
+                (convention.id, convention.who),
+            ]);
         }
         texts.extend(problem.laws.iter().map(|law| (law.id, law.sentence)));
         texts.extend(problem.kinds.iter().map(|kind| (kind.id, kind.about)));
-        texts.extend(problem.settings.iter().map(|setting| (setting.name, setting.about)));
+        texts.extend(
+            problem
+                .settings
+                .iter()
+                .map(|setting| (setting.name, setting.about)),
+        );
         texts.extend(lesson.claims.iter().map(|claim| (claim.id, claim.right)));
         for (what, text) in texts {
             if text.en.trim().is_empty() || text.zh.trim().is_empty() {
@@ -82,7 +90,9 @@ fn every_text_is_there_in_both_languages() {
             }
         }
         if lesson.hints.len() < 3 {
-            complain("mod.rs: give at least 3 hints, from a nudge to nearly the answer".to_string());
+            complain(
+                "mod.rs: give at least 3 hints, from a nudge to nearly the answer".to_string(),
+            );
         }
         let heads = |text: &str| text.lines().filter(|line| line.starts_with('#')).count();
         let (en, zh) = (lesson.text.en, lesson.text.zh);
@@ -124,14 +134,25 @@ fn the_problem_is_well_formed() {
         let settings: BTreeSet<&str> = problem.settings.iter().map(|s| s.name).collect();
         for arg in problem.args {
             let axes = match arg.kind {
-                ArgKind::Float(axes) | ArgKind::Int(axes) | ArgKind::OptionalBroadcast(axes) => axes,
+                ArgKind::Float(axes) | ArgKind::Int(axes) | ArgKind::OptionalBroadcast(axes) => {
+                    axes
+                }
                 ArgKind::Number => "",
             };
-            for axis in axes.split_whitespace().filter(|axis| !settings.contains(axis)) {
-                complain(format!("problem.rs: axis {axis} of `{}` is no setting", arg.name));
+            for axis in axes
+                .split_whitespace()
+                .filter(|axis| !settings.contains(axis))
+            {
+                complain(format!(
+                    "problem.rs: axis {axis} of `{}` is no setting",
+                    arg.name
+                ));
             }
             if !problem.signature.contains(&format!("{}:", arg.name)) {
-                complain(format!("problem.rs: the signature does not name `{}`", arg.name));
+                complain(format!(
+                    "problem.rs: the signature does not name `{}`",
+                    arg.name
+                ));
             }
         }
         let call = format!("fn {}(", module(lesson));
@@ -170,11 +191,17 @@ fn the_reference_and_the_kernel_agree_on_every_case() {
                 let truth = (problem.reference)(&inputs, &mut Trace::new());
                 let tol = (problem.tolerance)(&inputs).value;
                 for (who, got) in [
-                    ("variant without bugs", (problem.variant)(&inputs, &Default::default())),
+                    (
+                        "variant without bugs",
+                        (problem.variant)(&inputs, &Default::default()),
+                    ),
                     ("production kernel", (problem.production.run)(&inputs)),
                 ] {
                     if let Some(place) = llmlab::check::worst(&got, &truth, tol) {
-                        complain(format!("{} seed {seed}: the {who} is off: {place:?}", case.kind));
+                        complain(format!(
+                            "{} seed {seed}: the {who} is off: {place:?}",
+                            case.kind
+                        ));
                     }
                 }
             }
@@ -193,7 +220,10 @@ fn the_reference_passes_its_own_check() {
             trace: &mut Trace,
         ) -> Vec<llmlab::solution::Answer> {
             let outputs = (self.0.problem.reference)(inputs, trace);
-            let answer = |value| llmlab::solution::Answer { dtype: "f64", value };
+            let answer = |value| llmlab::solution::Answer {
+                dtype: "f64",
+                value,
+            };
             outputs.into_iter().map(answer).collect()
         }
     }
@@ -217,7 +247,11 @@ fn every_demonstration_runs_in_both_languages() {
                     complain(format!("claims.rs: {} shows no figure", claim.id));
                 }
                 if start.elapsed() > Duration::from_secs(10) {
-                    complain(format!("claims.rs: {} takes {:?}", claim.id, start.elapsed()));
+                    complain(format!(
+                        "claims.rs: {} takes {:?}",
+                        claim.id,
+                        start.elapsed()
+                    ));
                 }
             }
         }
@@ -234,7 +268,10 @@ fn the_golden_trace_is_current() {
             .unwrap();
         let text = String::from_utf8(output.stdout).unwrap();
         if std::env::var_os("LLMLAB_BLESS").is_some() {
-            let path = root().join("lessons").join(module(lesson)).join("trace.txt");
+            let path = root()
+                .join("lessons")
+                .join(module(lesson))
+                .join("trace.txt");
             std::fs::write(path, &text).unwrap();
         } else if text != lesson.trace {
             complain(format!(
@@ -273,7 +310,9 @@ fn imports_run_one_way() {
                 continue;
             }
             // Tests may print, and look at anything.
-            let code = text.lines().take_while(|line| !line.starts_with("#[cfg(test)]"));
+            let code = text
+                .lines()
+                .take_while(|line| !line.starts_with("#[cfg(test)]"));
             for (i, line) in code.enumerate() {
                 let code = line.split("//").next().unwrap_or_default();
                 for word in words.iter().filter(|word| code.contains(**word)) {
@@ -283,13 +322,34 @@ fn imports_run_one_way() {
         }
     };
     let outer = ["crate::cli", "crate::store", "crate::quiz"];
-    forbid("kernels", &["crate::lessons", "crate::check", "crate::problem", "crate::trace", "crate::cli"], &[]);
+    forbid(
+        "kernels",
+        &[
+            "crate::lessons",
+            "crate::check",
+            "crate::problem",
+            "crate::trace",
+            "crate::cli",
+        ],
+        &[],
+    );
     forbid("lessons", &outer, &[]);
-    let vocabulary = ["src/cli/", "src/check/", "src/quiz/", "src/bench.rs", "src/lib.rs", "src/main.rs"];
+    let vocabulary = [
+        "src/cli/",
+        "src/check/",
+        "src/quiz/",
+        "src/bench.rs",
+        "src/lib.rs",
+        "src/main.rs",
+    ];
     forbid("src", &["crate::lessons", "crate::kernels"], &vocabulary);
     forbid("src/check", &outer, &[]);
     // Only cli talks to a terminal; the judge's entry points speak for code that has no cli.
-    forbid("src", &["println!", "print!(", "clap::", "rustyline", "evcxr::"], &["src/cli/", "src/main.rs", "src/check/entry.rs"]);
+    forbid(
+        "src",
+        &["println!", "print!(", "clap::", "rustyline", "evcxr::"],
+        &["src/cli/", "src/main.rs", "src/check/entry.rs"],
+    );
     forbid("lessons", &["println!", "print!("], &[]);
     forbid("kernels", &["println!", "print!("], &[]);
     assert!(complaints.is_empty(), "\n{}\n", complaints.join("\n"));

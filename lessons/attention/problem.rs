@@ -250,7 +250,7 @@ fn tolerance(inputs: &Inputs) -> Tolerance {
     Tolerance {
         value: eps * ((d as f64 + 4.0) * score + 2.0 * m as f64 + 8.0) * size,
         formula: format!(
-            "ε·((d+4)·S + 2m + 8)·max|v| with ε = {eps:.2e}, d = {d}, m = {m}, max|v| = {size:.3}, S = max(Σ|q||k|/√d + |bias|) = {score:.3}"
+            "ε·((d+4)·S + 2m + 8)·max|v|, ε = {eps:.2e}, d = {d}, m = {m}, max|v| = {size:.3}, S = max(Σ|q||k|/√d + |bias|) = {score:.3}"
         ),
     }
 }

@@ -196,9 +196,7 @@ fn tolerance(inputs: &Inputs) -> Tolerance {
     let eps = f64::from(f32::EPSILON);
     Tolerance {
         value: 2f64.sqrt() * x * (m + 4.0) * eps,
-        formula: format!(
-            "√2·max|x|·(m + 4)·ε = √2·{x:.3}·({m} + 4)·{eps:.3e}, m the largest position"
-        ),
+        formula: format!("√2·max|x|·(m + 4)·ε = √2·{x:.3}·({m} + 4)·{eps:.3e}, m = max|position|"),
     }
 }
 

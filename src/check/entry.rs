@@ -19,7 +19,10 @@ pub fn notebook(lesson: &Lesson, candidate: &dyn Candidate, options: &str) {
         Ok(report) => {
             let json = serde_json::to_string(&report).unwrap_or_default();
             show(REPORT, &json);
-            show("text/plain", &render(lesson, &report, Lang::from_env()));
+            show(
+                "text/plain",
+                &render(lesson, &report, "llmlab ", Lang::from_env()),
+            );
         }
         Err(words) => show("text/plain", &words),
     }

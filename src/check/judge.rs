@@ -6,6 +6,7 @@ use super::diagnose::{Judged, diagnose};
 use super::ended::{Death, Ended};
 use super::report::{CaseId, Divergence, Failure, LawFact, Pair, Report, Stage, Timing, Verdict};
 use super::{divergence, facts, isolate, shape, shrink};
+use crate::kernels::machine;
 use crate::lesson::Lesson;
 use crate::problem::{Arg, ArgKind, Case, Problem, Variant};
 use crate::solution::{Answer, Candidate};
@@ -501,6 +502,7 @@ fn scale(
         production: None,
         learner: None,
         reference: None,
+        limit: None,
         flops: work.flops,
         bytes: work.bytes,
         wrong: None,
@@ -522,6 +524,8 @@ fn scale(
             .collect();
         timing.reference = Some(reference);
         timing.production = Some(median(&mut runs));
+        let (limit, bound) = machine::measure().limit(work.flops, work.bytes);
+        timing.limit = Some((limit, bound.to_string()));
         tell(&json(&timing));
         let (answered, first) = timed(|| call(candidate, &inputs));
         match answered {

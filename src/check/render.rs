@@ -5,9 +5,12 @@ use super::words;
 use crate::lesson::Lesson;
 use crate::text::Lang;
 use colored::Colorize;
+use std::collections::BTreeMap;
 
 /// The verdict as a person reads it; in colour where `colored` allows.
-pub fn render(lesson: &Lesson, report: &Report, lang: Lang) -> String {
+///
+/// `prompt` stands before the commands in it: `llmlab ` in a shell, `:` in the REPL.
+pub fn render(lesson: &Lesson, report: &Report, prompt: &str, lang: Lang) -> String {
     let mut lines = vec![headline(lesson, report, lang)];
     if let Some(convention) = &report.convention
         && let Some(known) = lesson
@@ -21,7 +24,7 @@ pub fn render(lesson: &Lesson, report: &Report, lang: Lang) -> String {
         lines.push(format!("  {}", known.who.get(lang).dimmed()));
     }
     if let Some(failure) = &report.failure {
-        lines.extend(explain(lesson, report, failure, lang));
+        lines.extend(explain(lesson, report, failure, prompt, lang));
     }
     if let Some(timing) = &report.timing {
         lines.extend(timed(lesson, timing, lang));
@@ -68,7 +71,13 @@ fn headline(lesson: &Lesson, report: &Report, lang: Lang) -> String {
     format!("{title}   {}", stages.join(" · ").dimmed())
 }
 
-fn explain(lesson: &Lesson, report: &Report, failure: &Failure, lang: Lang) -> Vec<String> {
+fn explain(
+    lesson: &Lesson,
+    report: &Report,
+    failure: &Failure,
+    prompt: &str,
+    lang: Lang,
+) -> Vec<String> {
     let mut lines = Vec::new();
     match report.verdict {
         Verdict::WrongShape => {
@@ -113,14 +122,15 @@ fn explain(lesson: &Lesson, report: &Report, failure: &Failure, lang: Lang) -> V
             Verdict::WrongValues => lang.pick("smallest case that fails", "最小的失败用例"),
             _ => lang.pick("in the case", "所在用例"),
         };
-        lines.push(format!("  {label}: {}", described(case, lang)));
+        lines.push(format!("  {label}: {}", described(lesson, case, lang)));
     }
     if report.verdict == Verdict::WrongValues {
         lines.extend(evidence(lesson, failure, lang));
     }
     if let Some(case) = &failure.case {
         let label = lang.pick("the reference on it", "在该用例上看参考实现");
-        lines.push(format!("  {label}: {}", replay(lesson.id, case).cyan()));
+        let command = format!("{prompt}{}", replay(lesson.id, case));
+        lines.push(format!("  {label}: {}", command.cyan()));
     }
     lines
 }
@@ -214,33 +224,27 @@ fn worst(lesson: &Lesson, place: &Place, lang: Lang) -> String {
     }
 }
 
-fn described(case: &CaseId, lang: Lang) -> String {
-    let settings: Vec<String> = case
-        .settings
-        .iter()
-        .map(|(k, v)| format!("{k}={v}"))
-        .collect();
+fn described(lesson: &Lesson, case: &CaseId, lang: Lang) -> String {
     let seed = lang.pick("seed", "种子");
-    format!(
-        "{} ({seed} {}): {}",
-        case.kind,
-        case.seed,
-        settings.join(" ")
-    )
+    let sizes = sizes(lesson, &case.settings);
+    format!("{} ({seed} {}): {sizes}", case.kind, case.seed)
+}
+
+/// Sizes in the problem's order, and the options that are not where they usually are.
+fn sizes(lesson: &Lesson, settings: &BTreeMap<String, usize>) -> String {
+    let told = lesson.problem.settings.iter().filter_map(|setting| {
+        let value = *settings.get(setting.name)?;
+        let told = setting.axis || value != setting.default;
+        told.then(|| format!("{}={value}", setting.name))
+    });
+    told.collect::<Vec<_>>().join(" ")
 }
 
 /// The large case: yours beside the reference and the production kernel.
 fn timed(lesson: &Lesson, timing: &Timing, lang: Lang) -> Vec<String> {
-    let settings: Vec<String> = timing
-        .settings
-        .iter()
-        .map(|(k, v)| format!("{k}={v}"))
-        .collect();
-    let mut lines = vec![format!(
-        "  {} {}",
-        lang.pick("large case", "大规模用例"),
-        settings.join(" ").dimmed()
-    )];
+    let label = lang.pick("large case", "大规模用例");
+    let sizes = sizes(lesson, &timing.settings);
+    let mut lines = vec![format!("  {label} {}", sizes.dimmed())];
     let rate = |seconds: f64| match timing.flops > 4.0 * timing.bytes {
         true => format!("{:7.2} GFLOP/s", timing.flops / seconds / 1e9),
         false => format!("{:7.2} GB/s", timing.bytes / seconds / 1e9),
@@ -248,7 +252,14 @@ fn timed(lesson: &Lesson, timing: &Timing, lang: Lang) -> Vec<String> {
     let mut row = |label: &str, seconds: Option<f64>, note: String| {
         if let Some(seconds) = seconds {
             let time = words::duration(seconds);
-            lines.push(format!("    {label} {time:>9}  {}  {note}", rate(seconds)));
+            let limit = timing.limit.as_ref();
+            let part = limit.map_or(String::new(), |(least, _)| {
+                format!("{:5.1} %", 100.0 * least / seconds)
+            });
+            lines.push(format!(
+                "    {label} {time:>9}  {}  {part}  {note}",
+                rate(seconds)
+            ));
         }
     };
     let beside = timing.learner.zip(timing.production).map(|(own, kernel)| {
@@ -269,6 +280,15 @@ fn timed(lesson: &Lesson, timing: &Timing, lang: Lang) -> Vec<String> {
         lang.pick("f64, step by step", "f64，逐步").to_string(),
     );
     row(labels[2], timing.production, timing.kernel.clone());
+    if let Some((least, bound)) = &timing.limit {
+        let least = words::duration(*least);
+        lines.push(match (lang, bound.as_str()) {
+            (Lang::En, "memory") => format!("    % of this machine's limit: {least}, set by memory (copy bandwidth, measured just now)"),
+            (Lang::En, _) => format!("    % of this machine's limit: {least}, set by arithmetic (FMA peak, measured just now)"),
+            (Lang::Zh, "memory") => format!("    百分比以本机极限为准：{least}，受内存限制（刚测得的拷贝带宽）"),
+            (Lang::Zh, _) => format!("    百分比以本机极限为准：{least}，受计算限制（刚测得的 FMA 峰值）"),
+        });
+    }
     if let Some(place) = &timing.wrong {
         lines.push(format!("    {}", worst(lesson, place, lang).red()));
     }

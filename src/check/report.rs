@@ -247,6 +247,9 @@ pub struct Timing {
     /// Absent where the learner's answer was not timed (arrays), or took too long.
     pub learner: Option<f64>,
     pub reference: Option<f64>,
+    /// The least seconds that this machine's measured limits allow, and which of them sets it:
+    /// `memory` or `arithmetic`.
+    pub limit: Option<(f64, String)>,
     pub flops: f64,
     pub bytes: f64,
     /// The place where the learner's answer leaves the kernel's, if it does.

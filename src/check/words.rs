@@ -32,6 +32,12 @@ pub fn stage_zh(id: &str) -> &str {
 /// How the function ended without an answer.
 pub fn death(verdict: Verdict, message: &str, lang: Lang) -> String {
     match (verdict, lang) {
+        (Verdict::Panicked, Lang::En) if message.starts_with("not yet implemented") => {
+            "the `todo!()` is still in it: write the body of the function".to_string()
+        }
+        (Verdict::Panicked, Lang::Zh) if message.starts_with("not yet implemented") => {
+            "函数里还留着 `todo!()`：请写出函数体".to_string()
+        }
         (Verdict::Panicked, Lang::En) => format!("your function panicked: {message}"),
         (Verdict::Panicked, Lang::Zh) => format!("你的函数 panic 了：{message}"),
         (Verdict::TimedOut, Lang::En) => format!(

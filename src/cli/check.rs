@@ -103,7 +103,7 @@ fn run(session: &mut Session, values: &Values) -> Result<ExitCode, String> {
                 let json = serde_json::to_string_pretty(&report);
                 session.say(json.map_err(|error| error.to_string())?);
             } else {
-                session.say(render(lesson, &report, session.lang));
+                session.say(render(lesson, &report, session.prompt(), session.lang));
             }
             Ok(ExitCode::from(u8::from(!passed)))
         }

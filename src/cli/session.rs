@@ -71,9 +71,14 @@ impl Session {
 
     /// How a command is typed here: `llmlab quiz rope`, or `:quiz rope` in the REPL.
     pub fn command(&self, rest: &str) -> String {
+        format!("{}{rest}", self.prompt())
+    }
+
+    /// What stands before a verb here.
+    pub fn prompt(&self) -> &'static str {
         match self.in_repl {
-            true => format!(":{rest}"),
-            false => format!("llmlab {rest}"),
+            true => ":",
+            false => "llmlab ",
         }
     }
 

@@ -38,7 +38,7 @@ fn run(session: &mut Session, values: &Values) -> Result<ExitCode, String> {
             session.say(format!("── {} {rule}", clock()).dimmed().to_string());
             match judge(session, lesson, &path, &options) {
                 Err(_) if interrupted() => return Ok(ExitCode::SUCCESS),
-                Ok(report) => session.say(render(lesson, &report, session.lang)),
+                Ok(report) => session.say(render(lesson, &report, session.prompt(), session.lang)),
                 Err(Refusal::Sentence(sentence)) => session.complain(&sentence),
                 Err(Refusal::Errors(errors)) => session.say(errors),
             }

@@ -310,7 +310,12 @@ impl Repl<'_> {
     }
 
     fn verdict(&mut self, lesson: &'static Lesson, report: &Report) {
-        self.session.say(render(lesson, report, self.session.lang));
+        self.session.say(render(
+            lesson,
+            report,
+            self.session.prompt(),
+            self.session.lang,
+        ));
         check::record(&self.session, report);
         if report.verdict == Verdict::Passed {
             self.passed.insert(lesson.id);
