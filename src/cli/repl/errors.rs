@@ -161,6 +161,13 @@ fn report<'a>(error: &CompilationError, sources: &Sources<'a>) -> Vec<Group<'a>>
             _ => continue,
         };
         let spots = spots_of(child, sources, near);
+        let points = child["spans"]
+            .as_array()
+            .is_some_and(|spans| !spans.is_empty());
+        if spots.is_empty() && points && child["level"] == "note" {
+            // «function defined here», and here is nowhere that was typed.
+            continue;
+        }
         if spots.is_empty() {
             first = first.element(level.message(plain(message)));
         } else {

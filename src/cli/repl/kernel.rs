@@ -232,7 +232,9 @@ fn work(
             Request::Run(code) => outcome(context.execute(&code)),
             Request::Reset => {
                 let cleared = context.execute(":clear");
-                outcome(cleared.and_then(|_| begin(&mut context, &lab)))
+                let begun = cleared.and_then(|_| begin(&mut context, &lab));
+                // What evcxr says about its settings is nobody's business.
+                outcome(begun.map(|_| EvalOutputs::new()))
             }
         };
         revive(&mut context, shared);

@@ -235,6 +235,10 @@ impl Repl<'_> {
                 }
                 self.session.finish(|session| (verb.run)(session, &values));
             }
+            Err(error) if error.use_stderr() => {
+                return Err(verbs::refusal(&error, lang).replace("`llmlab ", "`:"));
+            }
+            // `--help` is no mistake.
             Err(error) => {
                 self.session.refuse(&error);
             }
@@ -368,7 +372,19 @@ impl Repl<'_> {
                 let sources = Sources {
                     inputs: &self.inputs,
                 };
-                self.session.say(errors::render(&errors, &sources, colour));
+                let text = errors::render(&errors, &sources, colour);
+                if text.is_empty() {
+                    // rustc has nothing against the line; evcxr cannot keep its variable.
+                    self.session.complain(self.session.lang.pick(
+                        "this variable cannot be kept from one input to the next: give it a type \
+                         (`let x: f32 = …`), box a closure (`let f: Box<dyn Fn(f32) -> f32> = \
+                         Box::new(…)`), or put the lines that use it into one pair of braces",
+                        "这个变量无法在两次输入之间保留：请写明类型（`let x: f32 = …`），把闭包装箱\
+                         （`let f: Box<dyn Fn(f32) -> f32> = Box::new(…)`），或把用到它的几行放进同一对花括号",
+                    ));
+                } else {
+                    self.session.say(text);
+                }
             }
             Outcome::Died(status) => self.session.complain(&self.death(&status)),
             Outcome::Message(words) => self.session.complain(&errors::plain(words.trim())),

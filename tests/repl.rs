@@ -1,0 +1,345 @@
+//! The REPL as a person meets it: the real program in a pseudo-terminal.
+#![cfg(feature = "repl")]
+
+use portable_pty::{Child, CommandBuilder, PtySize, native_pty_system};
+use std::io::{Read, Write};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+/// Long enough for a first build on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(900);
+
+/// One workshop for all tests of this file, and for the next run of them.
+fn cache() -> PathBuf {
+    PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("repl-cache")
+}
+
+/// The program in a terminal of 40 lines and 100 columns.
+struct Terminal {
+    child: Box<dyn Child + Send + Sync>,
+    keys: Box<dyn Write + Send>,
+    screen: Arc<Mutex<String>>,
+    /// How much of the screen was read by `expect`.
+    read: usize,
+    _master: Box<dyn portable_pty::MasterPty + Send>,
+}
+
+impl Terminal {
+    fn start() -> Terminal {
+        let size = PtySize {
+            rows: 40,
+            cols: 100,
+            pixel_width: 0,
+            pixel_height: 0,
+        };
+        let pair = native_pty_system().openpty(size).unwrap();
+        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_llmlab"));
+        command.arg("repl");
+        command.env("LLMLAB_CACHE", cache());
+        command.env("LLMLAB_DATA", cache().join("data"));
+        command.env("LLMLAB_LANG", "en");
+        command.env("NO_COLOR", "1");
+        command.env("TERM", "xterm");
+        let child = pair.slave.spawn_command(command).unwrap();
+        let mut output = pair.master.try_clone_reader().unwrap();
+        let screen = Arc::new(Mutex::new(String::new()));
+        let writer = Arc::clone(&screen);
+        std::thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            while let Ok(count @ 1..) = output.read(&mut buffer) {
+                let text = String::from_utf8_lossy(&buffer[..count]);
+                writer.lock().unwrap().push_str(&text);
+            }
+        });
+        Terminal {
+            child,
+            keys: pair.master.take_writer().unwrap(),
+            screen,
+            read: 0,
+            _master: pair.master,
+        }
+    }
+
+    /// Types a line (or several) and Enter.
+    fn enter(&mut self, text: &str) {
+        for line in text.lines() {
+            self.press(&format!("{line}\r"));
+        }
+    }
+
+    fn press(&mut self, keys: &str) {
+        self.keys.write_all(keys.as_bytes()).unwrap();
+        self.keys.flush().unwrap();
+    }
+
+    /// Waits until `words` are on the screen, after what earlier calls waited for.
+    fn expect(&mut self, words: &str) -> Duration {
+        let start = Instant::now();
+        loop {
+            let screen = plain(&self.screen.lock().unwrap());
+            if let Some(at) = screen[self.read.min(screen.len())..].find(words) {
+                self.read += at + words.len();
+                return start.elapsed();
+            }
+            assert!(
+                start.elapsed() < PATIENCE,
+                "«{words}» did not come; the screen from there on:\n{}",
+                &screen[self.read.min(screen.len())..]
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Waits for the program's end.
+    fn end(mut self) -> String {
+        let start = Instant::now();
+        while self.child.try_wait().unwrap().is_none() {
+            assert!(start.elapsed() < PATIENCE, "the program does not end");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        assert!(self.child.wait().unwrap().success());
+        plain(&self.screen.lock().unwrap())
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+    }
+}
+
+/// The screen without control sequences; complete ones only, so that it only ever grows.
+fn plain(screen: &str) -> String {
+    let mut out = String::new();
+    let mut chars = screen.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '\x1b' => {
+                if chars.next() == Some('[') {
+                    let _ = chars.find(|c| c.is_ascii_alphabetic());
+                }
+            }
+            '\r' => {}
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+const WRONG: &str = "fn rope(q: &Tensor, k: &Tensor, _: &Labels, _: f64) -> (Tensor, Tensor) {
+(q.clone(), k.clone())
+}";
+
+#[test]
+fn a_whole_session() {
+    let mut repl = Terminal::start();
+    let prompt = repl.expect("llmlab> ");
+    println!("prompt after {prompt:?}");
+    // Commands work while Rust starts.
+    repl.enter(":chekc rope");
+    repl.expect("did you mean `:check`?");
+    repl.enter(":check rope");
+    repl.expect("no function `rope` has been typed yet");
+    repl.enter("1 + 1");
+    repl.expect("\n2\n");
+
+    // A wrong answer, over several lines, is diagnosed; a right one passes.
+    repl.enter(WRONG);
+    repl.enter(":check rope --no-scale");
+    repl.expect("✗ rope");
+    repl.expect("your output equals rope with");
+    repl.enter(":hint rope");
+    repl.expect("1/");
+    let solution = llmlab::lessons::find("rope").unwrap().solution;
+    repl.enter(&solution.replace("use llmlab::prelude::*;", ""));
+    repl.enter(":check rope --no-scale");
+    repl.expect("✓ rope: passed");
+    // After a pass nobody is asked whether it may be shown.
+    repl.enter(":solution rope");
+    repl.expect("fn rope(");
+
+    // rustc's errors point into what was typed.
+    repl.enter("let three: i32 = \"three\";");
+    repl.expect("error[E0308]: mismatched types");
+    repl.expect("--> input:1:18");
+    repl.enter("fn add(n: i32) -> i32 {\nn + missing\n}");
+    repl.expect("error[E0425]");
+    repl.expect("--> input:2:5");
+
+    // Whatever code does, the session goes on.
+    repl.enter("let kept = 40;");
+    repl.enter("fn two() -> i32 { 2 }");
+    repl.enter("panic!(\"out of luck\")");
+    repl.expect("panic at input:1:1:");
+    repl.expect("out of luck");
+    repl.enter("kept + two()");
+    repl.expect("\n42\n");
+    repl.enter(
+        "loop { println!(\"round\"); std::thread::sleep(std::time::Duration::from_millis(50)); }",
+    );
+    repl.expect("\nround\nround\n");
+    let start = Instant::now();
+    repl.press("\x03");
+    repl.expect("stopped; variables are lost");
+    println!("stopped after {:?}", start.elapsed());
+    repl.enter("two() + 5");
+    repl.expect("\n7\n");
+    repl.enter("fn down(n: u64) -> u64 { if n == u64::MAX { 0 } else { 1 + down(n + 1) } }");
+    repl.enter("down(0)");
+    repl.expect("stack overflow");
+    repl.enter("std::process::abort()");
+    repl.expect("the code aborted");
+    repl.enter("unsafe { std::ptr::read_volatile(std::ptr::dangling::<u8>()) }");
+    repl.expect("segmentation fault");
+    repl.enter("std::process::exit(3)");
+    repl.expect("exit code 3");
+    repl.enter("two() + 6");
+    repl.expect("\n8\n");
+
+    // Ctrl-C at the prompt clears the line, Tab completes, Ctrl-D leaves.
+    repl.press("not a line\x03");
+    repl.press(":chec\tatten\t");
+    repl.expect(":check attention");
+    repl.press("\x03");
+    repl.enter(":vars");
+    repl.expect("two");
+    repl.press("\x04");
+    let screen = repl.end();
+    assert!(!screen.contains("evcxr"), "{screen}");
+}
+
+/// Runs a script through a pipe; stdout, and stderr.
+fn piped(script: &str, prepare: impl FnOnce(&mut Command)) -> (String, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_llmlab"));
+    command
+        .arg("repl")
+        .env("LLMLAB_CACHE", cache())
+        .env("LLMLAB_DATA", cache().join("data"))
+        .env("LLMLAB_LANG", "en")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    prepare(&mut command);
+    let mut child = command.spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(script.as_bytes()).unwrap();
+    drop(stdin);
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (text(output.stdout), text(output.stderr))
+}
+
+#[test]
+fn two_sessions_do_not_disturb_each_other() {
+    let session = |n: i32| {
+        std::thread::spawn(move || {
+            let script =
+                format!("let x = {n};\nfn double(x: i32) -> i32 {{\n2 * x\n}}\ndouble(x)\n");
+            piped(&script, |_| ())
+        })
+    };
+    let (first, second) = (session(10), session(20));
+    assert_eq!(first.join().unwrap().0, "20\n");
+    assert_eq!(second.join().unwrap().0, "40\n");
+}
+
+#[test]
+fn without_a_toolchain_commands_still_work() {
+    let home = tempfile::tempdir().unwrap();
+    let (out, err) = piped("1 + 1\n:help\n", |command| {
+        for name in ["CARGO", "RUSTC", "CARGO_HOME", "RUSTUP_HOME"] {
+            command.env_remove(name);
+        }
+        command.env("PATH", home.path()).env("HOME", home.path());
+    });
+    assert!(err.contains("https://rustup.rs"), "{err}");
+    assert!(out.contains(":check <lesson> [file]"), "{out}");
+}
+
+#[test]
+fn endless_output_ends_with_its_evaluation() {
+    let (out, err) = piped(
+        "for i in 0..300_000 { println!(\"{i}\"); }\nprint!(\"end\"); println!()\n",
+        |_| (),
+    );
+    assert_eq!(err, "");
+    assert!(out.starts_with("0\n1\n2\n"));
+    assert!(out.ends_with("end\n"), "{}", &out[out.len() - 200..]);
+}
+
+/// Every function that reads a typed line, on lines of all sorts.
+#[test]
+fn any_line_can_be_typed() {
+    const LINES: usize = 24_000;
+    const PIECES: &[&str] = &[
+        ":",
+        "check",
+        "trace ",
+        "attention",
+        " rope",
+        " --",
+        "seed",
+        "=",
+        "n=8",
+        "'",
+        "\"",
+        "\\",
+        "{",
+        "}",
+        "(",
+        ")",
+        "[",
+        "]",
+        "//",
+        "/*",
+        "*/",
+        "r#\"",
+        "\"#",
+        "'a",
+        "'\\",
+        "b'",
+        "fn ",
+        "let ",
+        "1e",
+        "0x",
+        "1.",
+        "\n",
+        "\t",
+        " ",
+        "语",
+        "é",
+        "🦀",
+        "\u{301}",
+        "\u{200d}",
+        "\0",
+        "\u{feff}",
+        ";",
+        "#[",
+        "é\u{301}",
+        "--lang",
+        "zh",
+        "help",
+        "?",
+    ];
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut random = move |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state % below as u64) as usize
+    };
+    for _ in 0..LINES {
+        let mut line = String::new();
+        for _ in 0..random(9) {
+            match random(4) {
+                0 => line.extend(char::from_u32(random(0x11_0000) as u32)),
+                _ => line.push_str(PIECES[random(PIECES.len())]),
+            }
+        }
+        llmlab::cli::repl::read_any(&line);
+    }
+    println!("{LINES} lines read");
+}
