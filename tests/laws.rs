@@ -282,6 +282,27 @@ fn the_golden_trace_is_current() {
     });
 }
 
+/// The judge is proved on every lesson.
+#[test]
+fn every_lesson_has_answers_in_many_styles() {
+    let proof = std::fs::read_to_string(root().join("tests/judge.rs")).unwrap();
+    let proved = proof
+        .lines()
+        .find(|line| line.starts_with("prove!("))
+        .unwrap_or_default();
+    let names: Vec<&str> = proved
+        .split(|c: char| !c.is_alphanumeric() && c != '_')
+        .collect();
+    law(|lesson, complain| {
+        let module = module(lesson);
+        if !names.contains(&module.as_str()) {
+            complain(format!(
+                "mod.rs: the judge is not proved on it; add `{module}` to both lists of tests/judge.rs, and right and wrong answers in tests/styles/{module}.rs"
+            ));
+        }
+    });
+}
+
 fn sources(folder: &str) -> Vec<(PathBuf, String)> {
     let mut found = Vec::new();
     let mut folders = vec![root().join(folder)];
