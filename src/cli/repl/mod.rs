@@ -359,6 +359,8 @@ impl Repl<'_> {
                     .and_then(|r| crate::lessons::find(&r.lesson));
                 match (report, lesson, text) {
                     (Some(report), Some(lesson), _) => self.verdict(lesson, &report),
+                    // A loop or a call whose value is nothing.
+                    (_, _, Some(text)) if text == "()" => {}
                     (_, _, Some(text)) => self.session.say(text),
                     _ => {}
                 }
