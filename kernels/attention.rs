@@ -384,24 +384,26 @@ fn multiply<S: Simd, const WIDE: usize>(
     c: &mut [f32],
     by: usize,
 ) {
+    // Only constant indices, so that the block stays in registers.
     let mut block = [[s.splat(0.0); WIDE]; ROWS];
     if add {
-        for (row, c) in block.iter_mut().zip(c.chunks(by)) {
-            for (x, c) in row.iter_mut().zip(c.chunks_exact(S::LANES)) {
-                *x = s.load(c);
+        for i in 0..ROWS {
+            let row = &c[i * by..][..WIDE * S::LANES];
+            for j in 0..WIDE {
+                block[i][j] = s.load(&row[j * S::LANES..]);
             }
         }
     }
     // Slices of the loop's own length need no check inside it.
     let mut rows = [&a.0[..len]; ROWS];
-    for (i, row) in rows.iter_mut().enumerate() {
-        *row = &a.0[i * a.1..][..len];
+    for i in 0..ROWS {
+        rows[i] = &a.0[i * a.1..][..len];
     }
     for t in 0..len {
         let b = &b.0[t * b.1..][..WIDE * S::LANES];
         let mut vectors = [s.splat(0.0); WIDE];
-        for (j, v) in vectors.iter_mut().enumerate() {
-            *v = s.load(&b[j * S::LANES..]);
+        for j in 0..WIDE {
+            vectors[j] = s.load(&b[j * S::LANES..]);
         }
         for i in 0..ROWS {
             let x = s.splat(rows[i][t]);
@@ -410,9 +412,10 @@ fn multiply<S: Simd, const WIDE: usize>(
             }
         }
     }
-    for (row, c) in block.iter().zip(c.chunks_mut(by)) {
-        for (x, c) in row.iter().zip(c.chunks_exact_mut(S::LANES)) {
-            s.store(c, *x);
+    for i in 0..ROWS {
+        let row = &mut c[i * by..][..WIDE * S::LANES];
+        for j in 0..WIDE {
+            s.store(&mut row[j * S::LANES..], block[i][j]);
         }
     }
 }
