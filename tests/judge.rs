@@ -119,10 +119,23 @@ fn prove(
     assert!(misnamed.is_empty(), "not named:\n{}", first(&misnamed));
 }
 
+/// What `llmlab start` writes compiles, and is not a solution.
+fn unsolved(lesson: &Lesson, starter: &dyn Candidate) {
+    let report = run(lesson, starter, 0);
+    assert_eq!(report.verdict, Verdict::Panicked);
+    let words = report.failure.and_then(|failure| failure.message);
+    assert_eq!(words.as_deref(), Some("not yet implemented"));
+}
+
 macro_rules! prove {
     ($($lesson:ident)*) => {$(
         #[test]
         fn $lesson() {
+            use llmlab::lessons::$lesson::candidate;
+            unsolved(
+                &llmlab::lessons::$lesson::LESSON,
+                &candidate(styles::$lesson::exercise::$lesson),
+            );
             prove(
                 &llmlab::lessons::$lesson::LESSON,
                 styles::$lesson::right(),

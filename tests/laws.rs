@@ -195,7 +195,7 @@ fn the_reference_and_the_kernel_agree_on_every_case() {
                         "variant without bugs",
                         (problem.variant)(&inputs, &Default::default()),
                     ),
-                    ("production kernel", (problem.production.run)(&inputs)),
+                    ("production kernel", problem.production.answer(&inputs)),
                 ] {
                     if let Some(place) = llmlab::check::worst(&got, &truth, tol) {
                         complain(format!(
@@ -277,6 +277,27 @@ fn the_golden_trace_is_current() {
             complain(format!(
                 "trace.txt is not what `llmlab trace {}` prints; run LLMLAB_BLESS=1 cargo test --test laws and read the difference",
                 lesson.id
+            ));
+        }
+    });
+}
+
+/// The judge is proved on every lesson.
+#[test]
+fn every_lesson_has_answers_in_many_styles() {
+    let proof = std::fs::read_to_string(root().join("tests/judge.rs")).unwrap();
+    let proved = proof
+        .lines()
+        .find(|line| line.starts_with("prove!("))
+        .unwrap_or_default();
+    let names: Vec<&str> = proved
+        .split(|c: char| !c.is_alphanumeric() && c != '_')
+        .collect();
+    law(|lesson, complain| {
+        let module = module(lesson);
+        if !names.contains(&module.as_str()) {
+            complain(format!(
+                "mod.rs: the judge is not proved on it; add `{module}` to both lists of tests/judge.rs, and right and wrong answers in tests/styles/{module}.rs"
             ));
         }
     });

@@ -36,6 +36,9 @@ const FILES: [(&str, &str); 9] = [
     ("trace.txt", ""),
 ];
 
+/// Right and wrong answers, for the judge's own test.
+const STYLES: &str = include_str!("template/styles.rs.txt");
+
 fn run(session: &mut Session, values: &Values) -> Result<ExitCode, String> {
     let lang = session.lang;
     let id = values.text("id").unwrap_or_default();
@@ -115,13 +118,27 @@ pub fn scaffold(root: &Path, id: &str, lang: Lang) -> Result<PathBuf, String> {
             "lessons/mod.rs 中找不到 LESSONS 列表；请先恢复该文件",
         )
     })?;
-    std::fs::create_dir_all(&folder).map_err(|error| failed(&folder, error))?;
+    let proof = root.join("tests/judge.rs");
+    let text = std::fs::read_to_string(&proof).map_err(|error| failed(&proof, error))?;
+    let proved = add_to_proof(&text, &module).ok_or_else(|| {
+        lang.pick(
+            "tests/judge.rs has no lists `mod styles` and `prove!` to add the lesson to; restore it first",
+            "tests/judge.rs 中找不到 `mod styles` 和 `prove!` 列表；请先恢复该文件",
+        )
+    })?;
+    let styles = root.join("tests/styles");
+    let mut files = vec![(catalogue, listed), (proof, proved)];
+    let fill = |text: &str| text.replace("@id@", id).replace("@module@", &module);
     for (name, template) in FILES {
-        let path = folder.join(name);
-        let text = template.replace("@id@", id).replace("@module@", &module);
+        files.push((folder.join(name), fill(template)));
+    }
+    files.push((styles.join(format!("{module}.rs")), fill(STYLES)));
+    for folder in [&folder, &styles] {
+        std::fs::create_dir_all(folder).map_err(|error| failed(folder, error))?;
+    }
+    for (path, text) in files {
         std::fs::write(&path, text).map_err(|error| failed(&path, error))?;
     }
-    std::fs::write(&catalogue, listed).map_err(|error| failed(&catalogue, error))?;
     Ok(folder)
 }
 
@@ -172,9 +189,40 @@ fn add_to_catalogue(text: &str, module: &str) -> Option<String> {
     Some(lines.join("\n") + "\n")
 }
 
+/// `tests/judge.rs` with the lesson in both of its lists.
+fn add_to_proof(text: &str, module: &str) -> Option<String> {
+    let mut lines: Vec<String> = text.lines().map(String::from).collect();
+    let start = lines.iter().position(|line| line == "mod styles {")?;
+    let end = start + lines[start..].iter().position(|line| line == "}")?;
+    let declared = format!("    pub mod {module};");
+    let later = |line: &String| *line > declared;
+    let place = start
+        + 1
+        + lines[start + 1..end]
+            .iter()
+            .take_while(|line| !later(line))
+            .count();
+    lines.insert(place, declared);
+    let list = lines
+        .iter()
+        .position(|line| line.starts_with("prove!(") && line.ends_with(");"))?;
+    let names = lines[list].strip_suffix(");")?;
+    lines[list] = format!("{names} {module});");
+    Some(lines.join("\n") + "\n")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_proof_gets_two_lines() {
+        let text = "mod styles {\n    pub mod attention;\n    pub mod rope;\n}\n\nprove!(attention rope);\n";
+        let added = add_to_proof(text, "layer_norm").expect("a proof");
+        assert!(added.contains("attention;\n    pub mod layer_norm;\n    pub mod rope;\n}"));
+        assert!(added.ends_with("prove!(attention rope layer_norm);\n"));
+        assert_eq!(add_to_proof("mod styles {\n}\n", "x"), None);
+    }
 
     #[test]
     fn the_catalogue_gets_two_lines() {
@@ -223,6 +271,9 @@ mod tests {
         let catalogue =
             "pub mod rope;\n\npub const LESSONS: &[&Lesson] = &[\n    &rope::LESSON,\n];\n";
         std::fs::write(root.path().join("lessons/mod.rs"), catalogue).expect("a file");
+        std::fs::create_dir(root.path().join("tests")).expect("a directory");
+        let proof = "mod styles {\n    pub mod rope;\n}\n\nprove!(rope);\n";
+        std::fs::write(root.path().join("tests/judge.rs"), proof).expect("a file");
         let folder = scaffold(root.path(), "soft-cap", Lang::En).expect("a lesson");
         for (name, template) in FILES {
             let text = std::fs::read_to_string(folder.join(name)).expect(name);

@@ -5,6 +5,10 @@ use llmlab::lessons::attention::candidate;
 use llmlab::prelude::*;
 use llmlab::solution::Candidate;
 
+/// What `llmlab start` writes.
+#[expect(unused_variables, reason = "the body is the learner's")]
+#[path = "../../lessons/attention/exercise.rs"]
+pub mod exercise;
 #[path = "../../lessons/attention/solution.rs"]
 mod solution;
 

@@ -4,6 +4,13 @@ use llmlab::lessons::class_weighted_ce::candidate;
 use llmlab::prelude::*;
 use llmlab::solution::Candidate;
 
+/// What `llmlab start` writes.
+#[expect(unused_variables, reason = "the body is the learner's")]
+#[path = "../../lessons/class_weighted_ce/exercise.rs"]
+pub mod exercise;
+#[path = "../../lessons/class_weighted_ce/solution.rs"]
+mod solution;
+
 type Named = (&'static str, Box<dyn Candidate>);
 
 // ---- Pieces that learners reuse. -----------------------------------------------------------
@@ -264,6 +271,10 @@ fn keras_f64(logits: &Tensor, targets: &Labels, class_counts: &Labels) -> ArrayD
 
 pub fn right() -> Vec<Named> {
     vec![
+        boxed(
+            "the lesson's solution",
+            candidate(solution::class_weighted_ce),
+        ),
         boxed("loops", candidate(loops)),
         boxed("one-hot", candidate(one_hot)),
         boxed("f64", candidate(in_f64)),

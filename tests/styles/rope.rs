@@ -5,6 +5,10 @@ use llmlab::lessons::rope::candidate;
 use llmlab::prelude::*;
 use llmlab::solution::Candidate;
 
+/// What `llmlab start` writes.
+#[expect(unused_variables, reason = "the body is the learner's")]
+#[path = "../../lessons/rope/exercise.rs"]
+pub mod exercise;
 #[path = "../../lessons/rope/solution.rs"]
 mod solution;
 
