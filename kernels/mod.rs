@@ -3,5 +3,6 @@
 pub mod attention;
 pub mod cpu;
 pub mod cross_entropy;
+pub mod layer_norm;
 pub mod machine;
 pub mod rope;
