@@ -6,3 +6,4 @@ pub mod cross_entropy;
 pub mod layer_norm;
 pub mod machine;
 pub mod rope;
+pub mod simd;
