@@ -3,8 +3,8 @@
 //! The second and third pass over a row find it in the first cache. The variance is that of the
 //! centred values, since mean(h²) − mean(h)² loses all digits where the mean is large.
 
-use super::cpu;
-use crate::tiered;
+use super::cpu::{Tier, split, threads};
+use super::simd::{Kernel, Simd, dispatch};
 use std::fmt;
 
 /// What is normalised and how, row-major `[rows features]`.
@@ -50,11 +50,8 @@ impl std::error::Error for Error {}
 
 /// The kernel and the path that it takes on this machine.
 pub fn name() -> String {
-    format!(
-        "residual norms, {}, {} threads",
-        cpu::Tier::current().name(),
-        cpu::threads()
-    )
+    let tier = Tier::current().name();
+    format!("residual norms, {tier}, {} threads", threads())
 }
 
 /// sum = x + sublayer, and LayerNorm (Ba et al. 2016, arXiv 1607.06450) and RMSNorm (Zhang and
@@ -63,6 +60,10 @@ pub fn name() -> String {
 /// # Errors
 /// Where a slice does not fit; `x` sets the number of rows, `gamma` the number of features.
 pub fn residual_norms(out: Output<'_>, input: Input<'_>) -> Result<(), Error> {
+    residual_norms_on(Tier::current(), out, input)
+}
+
+fn residual_norms_on(tier: Tier, out: Output<'_>, input: Input<'_>) -> Result<(), Error> {
     let (d, all) = (input.gamma.len(), input.x.len());
     let rows = all.checked_div(d).unwrap_or(0);
     for (name, want, got) in [
@@ -83,75 +84,114 @@ pub fn residual_norms(out: Output<'_>, input: Input<'_>) -> Result<(), Error> {
     let sums = out.sum.chunks_exact_mut(d);
     let layers = out.layer_norm.chunks_exact_mut(d);
     let rms = out.rms_norm.chunks_exact_mut(d);
-    let mut outs: Vec<_> = sums.zip(layers).zip(rms).collect();
-    cpu::split(&mut outs, 1, |range, outs| {
-        for (i, ((sum, layer), rms)) in range.zip(outs) {
-            let row = i * d..(i + 1) * d;
-            let mean = add(sum, &input.x[row.clone()], &input.sublayer[row]) / d as f32;
-            let variance = squares(sum, mean) / d as f32;
-            // mean(h²) without another pass: both terms are positive, nothing cancels.
-            let mean_square = variance + mean * mean;
-            let scales = [variance, mean_square].map(|square| 1.0 / (square + input.eps).sqrt());
-            affine(layer, sum, input.gamma, input.beta, mean, scales[0]);
-            scale(rms, sum, input.gamma, scales[1]);
-        }
+    let outs = sums.zip(layers).zip(rms);
+    let mut outs: Vec<_> = outs.map(|((sum, layer), rms)| [sum, layer, rms]).collect();
+    split(&mut outs, 1, |range, outs| {
+        let range = range.start * d..range.end * d;
+        let input = Input {
+            x: &input.x[range.clone()],
+            sublayer: &input.sublayer[range],
+            ..input
+        };
+        dispatch(tier, Rows { outs, input });
     });
     Ok(())
 }
 
-/// Sums of this many elements run side by side: one AVX-512 register, four of them.
-const LANES: usize = 64;
-
-tiered! {
-    /// Writes x + y and gives its sum.
-    fn add(out: &mut [f32], x: &[f32], y: &[f32]) -> f32 {
-        let mut total = [0.0; LANES];
-        let (blocks, rest) = out.as_chunks_mut::<LANES>();
-        let ((x, x_rest), (y, y_rest)) = (x.as_chunks::<LANES>(), y.as_chunks::<LANES>());
-        for ((out, x), y) in blocks.iter_mut().zip(x).zip(y) {
-            for lane in 0..LANES {
-                out[lane] = x[lane] + y[lane];
-                total[lane] += out[lane];
-            }
-        }
-        for (((out, x), y), total) in rest.iter_mut().zip(x_rest).zip(y_rest).zip(&mut total) {
-            *out = x + y;
-            *total += *out;
-        }
-        total.iter().sum()
-    }
+/// Whole rows, each with the rows of its three outputs.
+struct Rows<'a, 'b> {
+    outs: &'a mut [[&'b mut [f32]; 3]],
+    input: Input<'a>,
 }
 
-tiered! {
-    /// Σ (h − mean)²
-    fn squares(h: &[f32], mean: f32) -> f32 {
-        let mut total = [0.0; LANES];
-        let (blocks, rest) = h.as_chunks::<LANES>();
-        for h in blocks {
-            for lane in 0..LANES {
-                total[lane] += (h[lane] - mean) * (h[lane] - mean);
-            }
-        }
-        for (h, total) in rest.iter().zip(&mut total) {
-            *total += (h - mean) * (h - mean);
-        }
-        total.iter().sum()
-    }
-}
+impl Kernel for Rows<'_, '_> {
+    type Out = ();
 
-tiered! {
-    fn affine(out: &mut [f32], h: &[f32], gamma: &[f32], beta: &[f32], mean: f32, by: f32) {
-        for (((out, h), gamma), beta) in out.iter_mut().zip(h).zip(gamma).zip(beta) {
-            *out = (h - mean) * by * gamma + beta;
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let Input {
+            gamma, beta, eps, ..
+        } = self.input;
+        let d = gamma.len();
+        let rows = self.input.x.chunks_exact(d);
+        let rows = rows.zip(self.input.sublayer.chunks_exact(d));
+        for ([sum, layer, rms], (x, y)) in self.outs.iter_mut().zip(rows) {
+            let mean = add(s, sum, x, y) / d as f32;
+            let variance = squares(s, sum, mean) / d as f32;
+            // mean(h²) without another pass: both terms are positive, nothing cancels.
+            let mean_square = variance + mean * mean;
+            let scales = [variance, mean_square].map(|square| 1.0 / (square + eps).sqrt());
+            normalise(s, [layer, rms], sum, [gamma, beta], mean, scales);
         }
     }
 }
 
-tiered! {
-    fn scale(out: &mut [f32], h: &[f32], gamma: &[f32], by: f32) {
-        for ((out, h), gamma) in out.iter_mut().zip(h).zip(gamma) {
-            *out = h * by * gamma;
+/// Registers that sum side by side, so that an addition need not wait for the one before.
+const CHAINS: usize = 4;
+
+/// The total of all lanes of all chains, and of the rest that fills no block.
+#[inline(always)]
+fn total<S: Simd>(s: S, [a, b, c, d]: [S::V; CHAINS], rest: f32) -> f32 {
+    s.sum(s.add(s.add(a, b), s.add(c, d))) + rest
+}
+
+/// Writes x + y and gives its sum.
+#[inline(always)]
+fn add<S: Simd>(s: S, out: &mut [f32], x: &[f32], y: &[f32]) -> f32 {
+    let mut chains = [s.splat(0.0); CHAINS];
+    let block = CHAINS * S::LANES;
+    let whole = x.len() / block * block;
+    for at in (0..whole).step_by(block) {
+        for (i, chain) in (at..).step_by(S::LANES).zip(&mut chains) {
+            let h = s.add(s.load(&x[i..]), s.load(&y[i..]));
+            s.store(&mut out[i..], h);
+            *chain = s.add(*chain, h);
         }
+    }
+    let mut rest = 0.0;
+    for i in whole..x.len() {
+        out[i] = x[i] + y[i];
+        rest += out[i];
+    }
+    total(s, chains, rest)
+}
+
+/// Σ (h − mean)²
+#[inline(always)]
+fn squares<S: Simd>(s: S, h: &[f32], mean: f32) -> f32 {
+    let mut chains = [s.splat(0.0); CHAINS];
+    let block = CHAINS * S::LANES;
+    let whole = h.len() / block * block;
+    for at in (0..whole).step_by(block) {
+        for (i, chain) in (at..).step_by(S::LANES).zip(&mut chains) {
+            let centred = s.add(s.load(&h[i..]), s.splat(-mean));
+            *chain = s.fma(centred, centred, *chain);
+        }
+    }
+    let rest = h[whole..].iter().map(|h| (h - mean) * (h - mean)).sum();
+    total(s, chains, rest)
+}
+
+/// layer = (h − mean)·scale₀·γ + β and rms = h·scale₁·γ.
+#[inline(always)]
+fn normalise<S: Simd>(
+    s: S,
+    [layer, rms]: [&mut [f32]; 2],
+    h: &[f32],
+    [gamma, beta]: [&[f32]; 2],
+    mean: f32,
+    scales: [f32; 2],
+) {
+    let whole = h.len() / S::LANES * S::LANES;
+    for i in (0..whole).step_by(S::LANES) {
+        let (value, gain) = (s.load(&h[i..]), s.load(&gamma[i..]));
+        let normed = s.mul(s.add(value, s.splat(-mean)), s.splat(scales[0]));
+        s.store(&mut layer[i..], s.fma(normed, gain, s.load(&beta[i..])));
+        s.store(&mut rms[i..], s.mul(s.mul(value, s.splat(scales[1])), gain));
+    }
+    for i in whole..h.len() {
+        layer[i] = (h[i] - mean) * scales[0] * gamma[i] + beta[i];
+        rms[i] = h[i] * scales[1] * gamma[i];
     }
 }
 
@@ -165,14 +205,16 @@ mod tests {
 
     #[test]
     fn ragged_shapes_equal_the_definition() {
-        for (rows, d, offset) in [
+        let shapes = [
             (0, 5, 0.0),
             (1, 1, 0.0),
             (3, 2, 1.0),
             (2, 17, -4.0),
             (5, 64, 0.5),
             (7, 200, 1000.0),
-        ] {
+        ];
+        let everywhere = |shape| Tier::all().into_iter().map(move |tier| (tier, shape));
+        for (tier, (rows, d, offset)) in shapes.into_iter().flat_map(everywhere) {
             let (x, sublayer) = (wave(rows * d, 0.7, offset), wave(rows * d, 1.9, 0.0));
             let (gamma, beta) = (wave(d, 0.3, 1.0), wave(d, 0.9, 0.0));
             let [mut sum, mut layer_norm, mut rms_norm] = [(); 3].map(|()| vec![0.0; rows * d]);
@@ -189,7 +231,7 @@ mod tests {
                 beta: &beta,
                 eps,
             };
-            residual_norms(out, input).unwrap();
+            residual_norms_on(tier, out, input).unwrap();
             for row in 0..rows {
                 let at = |i: usize| row * d + i;
                 let h: Vec<f64> = (0..d)
@@ -208,7 +250,7 @@ mod tests {
                         (rms_norm[at(i)], h[i] / rms * gamma, 4e-6),
                     ] {
                         let err = (f64::from(got) - want).abs();
-                        assert!(err <= tol, "{rows} rows of {d}: {err} > {tol}");
+                        assert!(err <= tol, "{tier:?}, {rows} rows of {d}: {err} > {tol}");
                     }
                 }
             }

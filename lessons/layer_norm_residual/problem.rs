@@ -5,8 +5,10 @@ use super::laws::LAWS;
 use super::reference::reference;
 use super::variants::variant;
 use crate::kernels::layer_norm::{Input, Output, name, residual_norms};
-use crate::problem::{Arg, ArgKind, Case, Kind, Problem, Production, Setting, Tolerance, Work};
-use crate::tensor::{Inputs, Outputs, Tensor, Value, max_abs};
+use crate::problem::{
+    Arg, ArgKind, Case, Kind, Prepared, Problem, Production, Setting, Tolerance, Work,
+};
+use crate::tensor::{Inputs, Tensor, Value, max_abs};
 use crate::text::Text;
 use ndarray::Axis;
 use rand::RngExt;
@@ -53,7 +55,7 @@ pub static PROBLEM: Problem = Problem {
     laws: LAWS,
     production: Production {
         name,
-        run: production,
+        prepare,
         scale: &[("b", 1), ("n", 512), ("d", 4096)],
         work,
     },
@@ -207,26 +209,30 @@ fn tolerance(inputs: &Inputs) -> Tolerance {
     }
 }
 
-fn production(inputs: &Inputs) -> Outputs {
-    let [x, sublayer, gamma, beta] = ["x", "sublayer", "gamma", "beta"]
-        .map(|name| inputs.float(name).as_standard_layout().into_owned());
-    let mut outputs = [(); 3].map(|()| Tensor::zeros(x.raw_dim()));
-    let [sum, layer_norm, rms_norm] = &mut outputs;
-    let whole = "standard layout";
-    let out = Output {
-        sum: sum.as_slice_mut().expect(whole),
-        layer_norm: layer_norm.as_slice_mut().expect(whole),
-        rms_norm: rms_norm.as_slice_mut().expect(whole),
-    };
-    let input = Input {
-        x: x.as_slice().expect(whole),
-        sublayer: sublayer.as_slice().expect(whole),
-        gamma: gamma.as_slice().expect(whole),
-        beta: beta.as_slice().expect(whole),
-        eps: inputs.number("eps") as f32,
-    };
-    residual_norms(out, input).unwrap_or_else(|error| panic!("{error}"));
-    outputs.map(|output| output.mapv(f64::from)).to_vec()
+fn prepare(inputs: &Inputs) -> Prepared<'_> {
+    let [x, sublayer, gamma, beta] =
+        ["x", "sublayer", "gamma", "beta"].map(|name| inputs.float(name).as_standard_layout());
+    let eps = inputs.number("eps") as f32;
+    let outputs = [(); 3].map(|()| Tensor::zeros(x.raw_dim())).to_vec();
+    Prepared::new(outputs, move |outputs| {
+        let whole = "standard layout";
+        let [sum, layer_norm, rms_norm] = outputs else {
+            unreachable!("three outputs were prepared")
+        };
+        let out = Output {
+            sum: sum.as_slice_mut().expect(whole),
+            layer_norm: layer_norm.as_slice_mut().expect(whole),
+            rms_norm: rms_norm.as_slice_mut().expect(whole),
+        };
+        let input = Input {
+            x: x.as_slice().expect(whole),
+            sublayer: sublayer.as_slice().expect(whole),
+            gamma: gamma.as_slice().expect(whole),
+            beta: beta.as_slice().expect(whole),
+            eps,
+        };
+        residual_norms(out, input).unwrap_or_else(|error| panic!("{error}"));
+    })
 }
 
 /// Per element: one addition for the sum, one for the mean, three operations for the centred
