@@ -417,7 +417,7 @@ fn matrix(x: &Tensor, sublayer: &Tensor, gamma: &Tensor, beta: &Tensor, eps: f64
         let square = einsum("b n d, b n d -> b n", &[h, h]) / d as f32;
         square.mapv(|s| 1.0 / (s + eps as f32).sqrt())
     };
-    let scaled = |h: &Tensor, by: &Tensor| einsum("b n d, b n, d -> b n d", &[h, by, gamma]);
+    let scaled = |h: &Tensor, by: &Tensor| einsum("b n d, b n -> b n d", &[h, by]) * gamma;
     let layer = scaled(&centred, &rstd(&centred)) + beta;
     let rms = scaled(&sum, &rstd(&sum));
     (sum, layer, rms)
