@@ -5,5 +5,6 @@ pub mod cpu;
 pub mod cross_entropy;
 pub mod layer_norm;
 pub mod machine;
+mod matmul;
 pub mod rope;
 pub mod simd;

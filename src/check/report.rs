@@ -67,19 +67,20 @@ pub struct Failure {
     pub tolerance: Option<String>,
     /// Expected and got in full, where the case is small: per output.
     pub values: Vec<Pair>,
-    /// Ids of the planted bugs whose outputs equal the learner's on every case.
+    /// Ids of the planted bugs, one or two, whose outputs equal the learner's.
     pub bugs: Vec<String>,
-    /// On how many cases the planted bugs explain the answer (all), and how many fail.
+    /// On how many cases they do: all of them, or where more is wrong, more than half.
+    #[serde(default)]
+    pub covered: usize,
+    /// How many cases there were, and how many of them fail.
     pub explained: Option<(usize, usize)>,
     /// What was measured where no planted bug fits.
     pub facts: Vec<Fact>,
     pub divergence: Option<Divergence>,
     /// The law that does not hold.
     pub law: Option<LawFact>,
-    /// A panic's words, a signal's name, an exit code.
+    /// A panic's words, a signal's name, an exit code, the input that was changed.
     pub message: Option<String>,
-    /// The input that was changed.
-    pub input: Option<String>,
 }
 
 /// An output in full.
@@ -255,7 +256,7 @@ pub struct Timing {
     /// The place where the learner's answer leaves the kernel's, if it does.
     pub wrong: Option<Place>,
     /// Why the learner's function gave no time.
-    pub trouble: Option<String>,
+    pub trouble: Option<(Verdict, String)>,
 }
 
 /// JSON has no NaN and no infinity: they travel as words.
