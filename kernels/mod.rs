@@ -4,4 +4,5 @@ pub mod attention;
 pub mod cpu;
 pub mod cross_entropy;
 pub mod machine;
+pub mod multi_head;
 pub mod rope;

@@ -2,6 +2,7 @@
 
 pub mod attention;
 pub mod class_weighted_ce;
+pub mod multi_head_attention;
 pub mod rope;
 
 use crate::lesson::Lesson;
@@ -9,6 +10,7 @@ use crate::lesson::Lesson;
 /// Every lesson, in teaching order.
 pub const LESSONS: &[&Lesson] = &[
     &attention::LESSON,
+    &multi_head_attention::LESSON,
     &rope::LESSON,
     &class_weighted_ce::LESSON,
 ];
