@@ -4,8 +4,8 @@
 //! another as more queries of one head (Ainslie et al. 2023, arXiv 2305.13245).
 
 use super::attention::{self, Mask, attention};
-use super::cpu::split;
-use crate::tiered;
+use super::cpu::{Tier, split};
+use super::simd::{Kernel, Simd, dispatch};
 use std::fmt;
 
 /// Sizes: batch, tokens, model width, query heads, key/value heads. A head has d/h columns.
@@ -114,7 +114,8 @@ pub fn multi_head_attention(
         d: dk,
         dv: dk,
     };
-    let heads = attention(&q, &k, &v, mask, grouped).map_err(Misfit::Attention)?;
+    let mut heads = vec![0.0; b * n * d];
+    attention(&mut heads, &q, &k, &v, mask, grouped).map_err(Misfit::Attention)?;
     linear(out, &swap(&heads, [b, h, n, dk]), weights.o, d);
     Ok(())
 }
@@ -129,55 +130,77 @@ fn swap(x: &[f32], [a, b, c, d]: [usize; 4]) -> Vec<f32> {
     out
 }
 
-/// Rows in a block, and columns in a tile: 4 × 32 sums stay in registers.
-const ROWS: usize = 4;
-const LANES: usize = 32;
-
 /// out = x·w for `x [rows inner]` and `w [inner columns]`.
 fn linear(out: &mut [f32], x: &[f32], w: &[f32], inner: usize) {
     let columns = w.len() / inner;
     split(out, columns, |rows, out| {
-        product(out, &x[rows.start * inner..rows.end * inner], w, inner);
+        let x = &x[rows.start * inner..rows.end * inner];
+        let product = Product {
+            out,
+            x,
+            w,
+            inner,
+            columns,
+        };
+        dispatch(Tier::current(), product);
     });
 }
 
-tiered! {
-    fn product(out: &mut [f32], x: &[f32], w: &[f32], inner: usize) {
-        let columns = w.len() / inner;
-        let mut tile = vec![[0.0; LANES]; inner];
+/// Rows in a block: 6 × 2 registers of sums are held while `inner` passes by.
+const ROWS: usize = 6;
+
+struct Product<'a> {
+    out: &'a mut [f32],
+    x: &'a [f32],
+    w: &'a [f32],
+    inner: usize,
+    columns: usize,
+}
+
+impl Kernel for Product<'_> {
+    type Out = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, simd: S) {
+        let Product {
+            out,
+            x,
+            w,
+            inner,
+            columns,
+        } = self;
+        let width = 2 * S::LANES;
+        // Columns of w and rows of x, padded to whole blocks.
+        let mut tile = vec![0.0; inner * width];
         let mut block = vec![[0.0; ROWS]; inner];
-        for first in (0..columns).step_by(LANES) {
-            let wide = LANES.min(columns - first);
-            for (tile, w) in tile.iter_mut().zip(w.chunks_exact(columns)) {
+        let mut row = vec![0.0; width];
+        for first in (0..columns).step_by(width) {
+            let wide = width.min(columns - first);
+            for (tile, w) in tile.chunks_exact_mut(width).zip(w.chunks_exact(columns)) {
                 tile[..wide].copy_from_slice(&w[first..first + wide]);
             }
             for (x, out) in x.chunks(ROWS * inner).zip(out.chunks_mut(ROWS * columns)) {
-                for (row, x) in x.chunks_exact(inner).enumerate() {
+                for (r, x) in x.chunks_exact(inner).enumerate() {
                     for (block, x) in block.iter_mut().zip(x) {
-                        block[row] = *x;
+                        block[r] = *x;
                     }
                 }
-                let sums = multiply(&block, &tile);
-                for (out, sums) in out.chunks_exact_mut(columns).zip(&sums) {
-                    out[first..first + wide].copy_from_slice(&sums[..wide]);
+                let mut sums = [[simd.splat(0.0); 2]; ROWS];
+                for (x, w) in block.iter().zip(tile.chunks_exact(width)) {
+                    let w = [simd.load(w), simd.load(&w[S::LANES..])];
+                    for (sums, x) in sums.iter_mut().zip(x) {
+                        let x = simd.splat(*x);
+                        *sums = [simd.fma(x, w[0], sums[0]), simd.fma(x, w[1], sums[1])];
+                    }
+                }
+                for (out, sums) in out.chunks_exact_mut(columns).zip(sums) {
+                    simd.store(&mut row, sums[0]);
+                    simd.store(&mut row[S::LANES..], sums[1]);
+                    out[first..first + wide].copy_from_slice(&row[..wide]);
                 }
             }
         }
     }
-}
-
-/// Σ over t of block[t]·tile[t]: rows and lanes that hold nothing are left to the caller.
-#[inline(always)]
-fn multiply(block: &[[f32; ROWS]], tile: &[[f32; LANES]]) -> [[f32; LANES]; ROWS] {
-    let mut sums = [[0.0; LANES]; ROWS];
-    for (x, w) in block.iter().zip(tile) {
-        for (sums, x) in sums.iter_mut().zip(x) {
-            for (sum, w) in sums.iter_mut().zip(w) {
-                *sum += x * w;
-            }
-        }
-    }
-    sums
 }
 
 #[cfg(test)]

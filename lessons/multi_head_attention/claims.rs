@@ -153,9 +153,13 @@ fn two_lookups(lang: Lang) -> String {
     let values: Vec<f64> = values.iter().copied().collect();
     let read = |offsets: &[usize]| -> Vec<f64> {
         let looks = |i: usize, j: usize| offsets.iter().any(|offset| j + offset == i);
-        let scores = ArrayD::from_shape_fn(IxDyn(&[n, n]), |at| {
-            if looks(at[0], at[1]) { 40.0 } else { 0.0 }
-        });
+        let scores =
+            ArrayD::from_shape_fn(
+                IxDyn(&[n, n]),
+                |at| {
+                    if looks(at[0], at[1]) { 40.0 } else { 0.0 }
+                },
+            );
         let weights = softmax(&scores, 1);
         let row = |i: usize| (0..n).map(|j| weights[[i, j]] * values[j]).sum();
         (0..n).map(row).collect()
@@ -286,10 +290,7 @@ fn identities(lang: Lang) -> String {
         let part = s![.., .., head * dk..(head + 1) * dk];
         let rows = s![head * dk..(head + 1) * dk, ..];
         let (part, rows) = (concat.slice(part).to_owned(), w_o.slice(rows).to_owned());
-        sum += &einsum(
-            "b n e, e d -> b n d",
-            &[&part.into_dyn(), &rows.into_dyn()],
-        );
+        sum += &einsum("b n e, e d -> b n d", &[&part.into_dyn(), &rows.into_dyn()]);
     }
     // The scores of all heads, without their scale, against those of one wide head.
     let per_head = step(&inputs, "scores") * (dk as f64).sqrt();
@@ -329,18 +330,45 @@ fn nothing_shared(lang: Lang) -> String {
         .to_string(),
     ];
     for (h_kv, name, label) in [
-        (h, "w_q", lang.pick("MHA, w_q of head 0", "MHA，第 0 头的 w_q")),
-        (h, "w_k", lang.pick("MHA, w_k of head 0", "MHA，第 0 头的 w_k")),
-        (2, "w_k", lang.pick("GQA (h_kv = 2), w_k of kv head 0", "GQA（h_kv = 2），第 0 个 kv 头的 w_k")),
-        (1, "w_k", lang.pick("MQA (h_kv = 1), its one w_k", "MQA（h_kv = 1），唯一的 w_k")),
+        (
+            h,
+            "w_q",
+            lang.pick("MHA, w_q of head 0", "MHA，第 0 头的 w_q"),
+        ),
+        (
+            h,
+            "w_k",
+            lang.pick("MHA, w_k of head 0", "MHA，第 0 头的 w_k"),
+        ),
+        (
+            2,
+            "w_k",
+            lang.pick(
+                "GQA (h_kv = 2), w_k of kv head 0",
+                "GQA（h_kv = 2），第 0 个 kv 头的 w_k",
+            ),
+        ),
+        (
+            1,
+            "w_k",
+            lang.pick("MQA (h_kv = 1), its one w_k", "MQA（h_kv = 1），唯一的 w_k"),
+        ),
     ] {
-        let before = inputs(0, &[("b", 1), ("n", 6), ("h", h), ("h_kv", h_kv), ("dk", dk)]);
+        let before = inputs(
+            0,
+            &[("b", 1), ("n", 6), ("h", h), ("h_kv", h_kv), ("dk", dk)],
+        );
         let mut w = before.float(name).clone();
         w.slice_mut(s![.., 0..dk]).mapv_inplace(|x| x + 0.5);
         let after = before.clone().with(name, Value::Float(w));
         let change = split(&(step(&after, "concat") - step(&before, "concat")), h);
         let changes: Vec<String> = (0..h)
-            .map(|head| format!("{:.2}", max_abs(&change.index_axis(Axis(1), head).to_owned())))
+            .map(|head| {
+                format!(
+                    "{:.2}",
+                    max_abs(&change.index_axis(Axis(1), head).to_owned())
+                )
+            })
             .collect();
         lines.push(format!("  {label}: {}", changes.join("  ")));
     }

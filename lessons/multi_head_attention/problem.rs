@@ -7,8 +7,10 @@ use super::variants::variant;
 use crate::kernels::cpu::{Tier, threads};
 use crate::kernels::multi_head::{self as kernel, Shape, Weights};
 use crate::ops::{causal_mask, einsum};
-use crate::problem::{Arg, ArgKind, Case, Kind, Problem, Production, Setting, Tolerance, Work};
-use crate::tensor::{Inputs, Outputs, Tensor, Value, max_abs};
+use crate::problem::{
+    Arg, ArgKind, Case, Kind, Prepared, Problem, Production, Setting, Tolerance, Work,
+};
+use crate::tensor::{Inputs, Tensor, Value, max_abs};
 use crate::text::Text;
 use ndarray::{ArrayD, Axis, IxDyn};
 
@@ -186,7 +188,7 @@ pub static PROBLEM: Problem = Problem {
             let tier = Tier::current().name();
             format!("multi_head, {tier}, {} threads", threads())
         },
-        run: production,
+        prepare,
         scale: &[("b", 1), ("n", 1024), ("h", 8), ("h_kv", 2), ("dk", 64)],
         work,
     },
@@ -268,26 +270,25 @@ fn tolerance(inputs: &Inputs) -> Tolerance {
     }
 }
 
-fn production(inputs: &Inputs) -> Outputs {
+/// Lays the operands out row-major (they nearly always are) and the mask in full.
+fn prepare(inputs: &Inputs) -> Prepared<'_> {
     let sizes = Sizes::of(inputs).unwrap_or_else(|why| panic!("{why}"));
     let Sizes {
         b, n, d, h, h_kv, ..
     } = sizes;
     let shape = Shape { b, n, d, h, h_kv };
-    let flat = |name: &str| inputs.float(name).iter().copied().collect::<Vec<f32>>();
-    let [x, q, k, v, o] = ["x", "w_q", "w_k", "w_v", "w_o"].map(flat);
-    let weights = Weights {
-        q: &q,
-        k: &k,
-        v: &v,
-        o: &o,
-    };
+    let operands =
+        ["x", "w_q", "w_k", "w_v", "w_o"].map(|name| inputs.float(name).as_standard_layout());
     let mask = inputs.optional("mask").map(|mask| full(mask, n));
-    let mut out = vec![0.0; b * n * d];
-    kernel::multi_head_attention(&mut out, &x, weights, mask.as_deref(), shape)
-        .unwrap_or_else(|misfit| panic!("{misfit}"));
-    let out = ArrayD::from_shape_vec(IxDyn(&[b, n, d]), out).expect("the kernel's shape");
-    vec![out.mapv(f64::from)]
+    let out = Tensor::zeros(IxDyn(&[b, n, d]));
+    Prepared::new(vec![out], move |outputs| {
+        let [x, q, k, v, o] = &operands;
+        let [x, q, k, v, o] = [x, q, k, v, o].map(|x| x.as_slice().expect("standard layout"));
+        let out = outputs[0].as_slice_mut().expect("standard layout");
+        let weights = Weights { q, k, v, o };
+        kernel::multi_head_attention(out, x, weights, mask.as_deref(), shape)
+            .unwrap_or_else(|misfit| panic!("{misfit}"));
+    })
 }
 
 /// The mask in full, `[n n]`.
