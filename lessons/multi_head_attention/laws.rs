@@ -49,16 +49,6 @@ pub const LAWS: &[Law] = &[
         kinds: &["causal", "ragged"],
         check: causality,
     },
-    Law {
-        id: "batch",
-        sentence: Text::new(
-            "a sequence's output does not depend on the others in the batch",
-            "某条序列的输出与批内其他序列无关",
-        ),
-        except: &[],
-        kinds: &["ordinary", "gqa"],
-        check: batch,
-    },
 ];
 
 /// Twice the tolerance of these inputs: two runs are compared.
@@ -135,12 +125,4 @@ fn causality(inputs: &Inputs, run: Run<'_>) -> Deviation {
         |outputs: Outputs| vec![outputs[0].slice_axis(Axis(1), Slice::from(..-1)).to_owned()];
     let tol = tol(inputs).max(tol(&changed));
     Deviation::between(&but_last(run(inputs)), &but_last(run(&changed)), tol)
-}
-
-fn batch(inputs: &Inputs, run: Run<'_>) -> Deviation {
-    let last = Slice::from(inputs.float("x").shape()[0] - 1..);
-    let x = inputs.float("x").slice_axis(Axis(0), last).to_owned();
-    let alone = inputs.clone().with("x", float(x));
-    let want = vec![run(inputs)[0].slice_axis(Axis(0), last).to_owned()];
-    Deviation::between(&run(&alone), &want, tol(inputs))
 }

@@ -8,6 +8,7 @@ mod reference;
 mod variants;
 
 pub use problem::{Exercise, PROBLEM, candidate};
+pub(crate) use reference::{merge, split};
 
 use crate::lesson::{Lesson, Track};
 use crate::text::Text;

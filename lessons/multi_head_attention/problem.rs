@@ -257,7 +257,9 @@ fn tolerance(inputs: &Inputs) -> Tolerance {
     // A head is a mean of values: at most the largest of its column.
     let values = repeat(&heads(&w_v), h);
     let largest = values.map_axis(Axis(2), |column| column.fold(0.0, |a: f64, &b| a.max(b)));
-    let rows = largest.to_shape(IxDyn(&[x.shape()[0], d])).expect("h·dk columns");
+    let rows = largest
+        .to_shape(IxDyn(&[x.shape()[0], d]))
+        .expect("h·dk columns");
     let rows = rows.into_owned();
     let out = max_abs(&einsum("b e, e d -> b d", &[&rows, &w_o]));
     let [root_d, root_dk, root_n] = [d, dk, n].map(|size| (size as f64).sqrt());
