@@ -6,5 +6,6 @@ pub mod cross_entropy;
 pub mod layer_norm;
 pub mod machine;
 mod matmul;
+pub mod multi_head;
 pub mod rope;
 pub mod simd;

@@ -3,6 +3,7 @@
 pub mod attention;
 pub mod class_weighted_ce;
 pub mod layer_norm_residual;
+pub mod multi_head_attention;
 pub mod rope;
 
 use crate::lesson::Lesson;
@@ -10,6 +11,7 @@ use crate::lesson::Lesson;
 /// Every lesson, in teaching order.
 pub const LESSONS: &[&Lesson] = &[
     &attention::LESSON,
+    &multi_head_attention::LESSON,
     &layer_norm_residual::LESSON,
     &rope::LESSON,
     &class_weighted_ce::LESSON,

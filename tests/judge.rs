@@ -13,6 +13,7 @@ mod styles {
     pub mod attention;
     pub mod class_weighted_ce;
     pub mod layer_norm_residual;
+    pub mod multi_head_attention;
     pub mod rope;
 }
 
@@ -146,4 +147,4 @@ macro_rules! prove {
         }
     )*};
 }
-prove!(attention layer_norm_residual rope class_weighted_ce);
+prove!(attention multi_head_attention layer_norm_residual rope class_weighted_ce);
