@@ -1,5 +1,6 @@
 //! The catalogue, in teaching order. One concept = one folder and one line in each list.
 
+pub mod alibi;
 pub mod attention;
 pub mod class_weighted_ce;
 pub mod rope;
@@ -10,6 +11,7 @@ use crate::lesson::Lesson;
 pub const LESSONS: &[&Lesson] = &[
     &attention::LESSON,
     &rope::LESSON,
+    &alibi::LESSON,
     &class_weighted_ce::LESSON,
 ];
 

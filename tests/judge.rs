@@ -10,6 +10,7 @@ use llmlab::tensor::Inputs;
 use llmlab::trace::Trace;
 
 mod styles {
+    pub mod alibi;
     pub mod attention;
     pub mod class_weighted_ce;
     pub mod rope;
@@ -145,4 +146,4 @@ macro_rules! prove {
         }
     )*};
 }
-prove!(attention rope class_weighted_ce);
+prove!(alibi attention rope class_weighted_ce);
