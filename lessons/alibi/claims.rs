@@ -63,8 +63,8 @@ pub const CLAIMS: &[Claim] = &[
         verdict: Verdict::Right,
         quote: "0 额外参数",
         right: Text::new(
-            "Right: slopes are constants. The paper tried to learn them and found no clear gain.",
-            "正确：斜率是常数。论文试过让它可学习，没有明显收益。",
+            "Right: slopes are constants. The paper tried learned slopes, which did not extrapolate well.",
+            "正确：斜率是常数。论文试过可学习的斜率，外推效果不好。",
         ),
         demo: Some(parameters),
     },

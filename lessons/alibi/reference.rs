@@ -62,7 +62,7 @@ pub fn reference(inputs: &Inputs, trace: &mut Trace) -> Outputs {
     trace
         .step("weights", "softmax over m", "b h n m -> b h n m", &weights)
         .note(format!(
-            "mean attended distance: head 0 {:.2}, head {} {:.2}",
+            "mean distance: head 0 {:.2}, head {} {:.2}",
             by_head[0],
             h - 1,
             by_head[h - 1],
