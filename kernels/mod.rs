@@ -5,5 +5,6 @@ pub mod attention;
 pub mod cpu;
 pub mod cross_entropy;
 pub mod machine;
+mod matmul;
 pub mod rope;
 pub mod simd;

@@ -3,6 +3,8 @@
 //! In a `console` block, `$ ` is typed in a shell, `> ` in the REPL, the rest is output; `…` stands
 //! for any text in a line, alone for any lines.
 
+#![cfg(all(unix, feature = "repl"))]
+
 use llmlab::cli::VERBS;
 use llmlab::text::Lang;
 use std::io::Write;
@@ -105,7 +107,6 @@ fn ellipses_stand_for_text_and_lines() {
     assert!(!fits(&shown, &["a b c", "e", "f"]));
 }
 
-#[cfg(all(unix, feature = "repl"))]
 #[test]
 fn the_sessions_run_as_they_are_shown() {
     let folder = tempfile::tempdir().unwrap();
