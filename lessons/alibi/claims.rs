@@ -247,14 +247,14 @@ fn needle(lang: Lang) -> String {
             "By how much must a key's score lead all others (equal) to get half of the weight? Heads 0 … 7:\n\
              at distance 1024:{near}\n\
              at distance 8191:{far}\n\
-             Without a bias it is ln(8191) = {:.1}. Scores that large do not occur: what lies far away is out of reach.",
+             Without a bias it is ln(8191) = {:.1}. Scores that large hardly occur: what lies far away is out of reach.",
             8191_f64.ln()
         ),
         Lang::Zh => format!(
             "某个 key 的分数要比其余（全相等）高多少，才能拿到一半权重？第 0 … 7 个头：\n\
              距离 1024：{near}\n\
              距离 8191：{far}\n\
-             没有偏置时只需 ln(8191) = {:.1}。这么大的分数不会出现：太远的内容够不着。",
+             没有偏置时只需 ln(8191) = {:.1}。这么大的分数几乎不会出现：太远的内容够不着。",
             8191_f64.ln()
         ),
     }
