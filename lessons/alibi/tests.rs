@@ -47,9 +47,9 @@ fn equal_scores_decay_by_the_slope() {
     let scores = Tensor::zeros(vec![1, 2, 1, 3]);
     let inputs = Inputs::new().with("scores", Value::Float(scores));
     let weights = &truth(&inputs)[0];
-    for (head, slope) in [(0, 1.0 / 16.0), (1, 1.0 / 256.0)] {
+    for (head, slope) in [(0, 1.0_f64 / 16.0), (1, 1.0 / 256.0)] {
         let ratio = weights[[0, head, 0, 0]] / weights[[0, head, 0, 2]];
-        assert!((ratio - (-2.0 * slope as f64).exp()).abs() < 1e-12);
+        assert!((ratio - (-2.0 * slope).exp()).abs() < 1e-12);
     }
 }
 

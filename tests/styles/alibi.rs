@@ -121,11 +121,11 @@ fn bloom(scores: &Tensor) -> Tensor {
     let slopes = closest(h);
     let mut out = scores.clone();
     for bi in 0..b {
-        for hi in 0..h {
+        for (hi, slope) in slopes.iter().enumerate() {
             for r in 0..n {
                 for j in 0..m {
                     let x = &mut out[[bi, hi, r, j]];
-                    *x += slopes[hi] * j as f32;
+                    *x += slope * j as f32;
                     if j > m - n + r {
                         *x = f32::MIN;
                     }
@@ -141,7 +141,10 @@ fn wide(scores: &Tensor) -> Array4<f64> {
     let mut out = Array4::<f64>::zeros((b, h, n, m));
     for bi in 0..b {
         for hi in 0..h {
-            let p = 1usize << (usize::BITS - 1 - h.leading_zeros());
+            let mut p = 1;
+            while 2 * p <= h {
+                p *= 2;
+            }
             let slope = if hi < p {
                 0.5f64.powf(8.0 * (hi + 1) as f64 / p as f64)
             } else {
