@@ -1,5 +1,6 @@
 //! Production kernels: slices in, slices out. They know no lesson.
 
+pub mod alibi;
 pub mod attention;
 pub mod cpu;
 pub mod cross_entropy;

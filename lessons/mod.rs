@@ -1,5 +1,6 @@
 //! The catalogue, in teaching order. One concept = one folder and one line in each list.
 
+pub mod alibi;
 pub mod attention;
 pub mod class_weighted_ce;
 pub mod layer_norm_residual;
@@ -14,6 +15,7 @@ pub const LESSONS: &[&Lesson] = &[
     &multi_head_attention::LESSON,
     &layer_norm_residual::LESSON,
     &rope::LESSON,
+    &alibi::LESSON,
     &class_weighted_ce::LESSON,
 ];
 

@@ -10,6 +10,7 @@ use llmlab::tensor::Inputs;
 use llmlab::trace::Trace;
 
 mod styles {
+    pub mod alibi;
     pub mod attention;
     pub mod class_weighted_ce;
     pub mod layer_norm_residual;
@@ -147,4 +148,4 @@ macro_rules! prove {
         }
     )*};
 }
-prove!(attention multi_head_attention layer_norm_residual rope class_weighted_ce);
+prove!(attention multi_head_attention layer_norm_residual rope alibi class_weighted_ce);
