@@ -30,56 +30,34 @@ impl Tier {
                 Ok("avx2") => Tier::Avx2,
                 _ => Tier::Avx512,
             };
-            asked.min(detected())
+            asked.min(Tier::detected())
         })
     }
-}
 
-#[cfg(target_arch = "x86_64")]
-fn detected() -> Tier {
-    if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vl") {
-        Tier::Avx512
-    } else if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-        Tier::Avx2
-    } else {
+    /// The best tier of this machine.
+    #[cfg(target_arch = "x86_64")]
+    pub fn detected() -> Tier {
+        let avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+        let avx512 = is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vl");
+        match (avx2, avx512) {
+            (true, true) => Tier::Avx512,
+            (true, false) => Tier::Avx2,
+            (false, _) => Tier::Scalar,
+        }
+    }
+
+    /// The best tier of this machine.
+    #[cfg(not(target_arch = "x86_64"))]
+    pub fn detected() -> Tier {
         Tier::Scalar
     }
-}
 
-#[cfg(not(target_arch = "x86_64"))]
-fn detected() -> Tier {
-    Tier::Scalar
-}
-
-/// Compiles one function for every tier and calls the best that the machine has:
-/// `tiered!(fn scale(x: &mut [f32], by: f32) { … })`. Helpers that it calls are `#[inline(always)]`,
-/// so that they are compiled with its instructions.
-#[macro_export]
-macro_rules! tiered {
-    ($(#[$doc:meta])* $vis:vis fn $name:ident($($arg:ident: $type:ty),* $(,)?) $(-> $out:ty)? $body:block) => {
-        $(#[$doc])*
-        $vis fn $name($($arg: $type),*) $(-> $out)? {
-            #[inline(always)]
-            fn portable($($arg: $type),*) $(-> $out)? $body
-
-            #[cfg(target_arch = "x86_64")]
-            {
-                use $crate::kernels::cpu::Tier;
-                #[target_feature(enable = "avx2,fma")]
-                fn avx2($($arg: $type),*) $(-> $out)? { portable($($arg),*) }
-                #[target_feature(enable = "avx512f,avx512vl,avx2,fma")]
-                fn avx512($($arg: $type),*) $(-> $out)? { portable($($arg),*) }
-                match Tier::current() {
-                    // SAFETY: the tier was detected on this machine.
-                    Tier::Avx512 => return unsafe { avx512($($arg),*) },
-                    // SAFETY: as above.
-                    Tier::Avx2 => return unsafe { avx2($($arg),*) },
-                    Tier::Scalar => {}
-                }
-            }
-            portable($($arg),*)
-        }
-    };
+    /// Every tier that this machine has.
+    pub fn all() -> Vec<Tier> {
+        let mut tiers = vec![Tier::Scalar, Tier::Avx2, Tier::Avx512];
+        tiers.retain(|tier| *tier <= Tier::detected());
+        tiers
+    }
 }
 
 /// The threads that kernels use: all of the machine's, or `LLMLAB_THREADS`.
@@ -118,19 +96,13 @@ pub fn split<T: Send>(out: &mut [T], len: usize, work: impl Fn(Range<usize>, &mu
 mod tests {
     use super::*;
 
-    tiered! {
-        fn add(x: &mut [f32], y: f32) {
-            for x in x { *x += y }
-        }
-    }
-
     #[test]
     fn every_item_is_worked_on_once() {
         for items in [0, 1, 2, 7, 64] {
             let mut out = vec![0.0; items * 3];
             split(&mut out, 3, |range, part| {
                 assert_eq!(range.len() * 3, part.len());
-                add(part, 1.0);
+                part.iter_mut().for_each(|x| *x += 1.0);
             });
             assert!(out.iter().all(|x| *x == 1.0), "{items} items");
         }

@@ -4,8 +4,8 @@
 //! added to a running sum that is rescaled when the maximum grows (online softmax, Milakov and
 //! Gimelshein 2018, arXiv 1805.02867). Rows are shared out over threads.
 
-use super::cpu;
-use crate::tiered;
+use super::cpu::{Tier, split};
+use super::simd::{Kernel, Simd, dispatch};
 use std::fmt;
 
 /// Sizes, and the target value of rows that take no part.
@@ -90,6 +90,17 @@ pub fn weighted_losses(
     weights: &[f32],
     shape: Shape,
 ) -> Result<Sums, Error> {
+    weighted_losses_on(Tier::current(), losses, logits, targets, weights, shape)
+}
+
+fn weighted_losses_on(
+    tier: Tier,
+    losses: &mut [f32],
+    logits: &[f32],
+    targets: &[i64],
+    weights: &[f32],
+    shape: Shape,
+) -> Result<Sums, Error> {
     let Shape {
         rows,
         classes,
@@ -97,7 +108,7 @@ pub fn weighted_losses(
     } = shape;
     for (name, want, got) in [
         ("losses", rows, losses.len()),
-        ("logits", rows * classes, logits.len()),
+        ("logits", rows.saturating_mul(classes), logits.len()),
         ("targets", rows, targets.len()),
         ("weights", classes, weights.len()),
     ] {
@@ -114,15 +125,14 @@ pub fn weighted_losses(
             classes,
         });
     }
-    cpu::split(losses, 1, |range, losses| {
-        for (i, loss) in range.zip(losses) {
-            *loss = if targets[i] == ignored {
-                0.0
-            } else {
-                let row = &logits[i * classes..(i + 1) * classes];
-                row_loss(row, targets[i] as usize)
-            };
-        }
+    split(losses, 1, |rows, losses| {
+        let part = Rows {
+            losses,
+            logits: &logits[rows.start * classes..rows.end * classes],
+            targets: &targets[rows],
+            shape,
+        };
+        dispatch(tier, part);
     });
     let mut sums = Sums {
         loss: 0.0,
@@ -136,67 +146,68 @@ pub fn weighted_losses(
     Ok(sums)
 }
 
-const LANES: usize = 16;
-/// Logits that are read together: 1 KiB stays in the first cache between its two uses.
-const BLOCK: usize = 16 * LANES;
+/// Some rows of logits, their targets and room for their losses.
+struct Rows<'a> {
+    losses: &'a mut [f32],
+    logits: &'a [f32],
+    targets: &'a [i64],
+    shape: Shape,
+}
 
-tiered! {
-    /// `max + ln Σ exp(z − max) − z[target]`
-    fn row_loss(row: &[f32], target: usize) -> f32 {
-        let mut max = f32::MIN;
-        let mut sums = [0f32; LANES];
-        for block in row.chunks(BLOCK) {
-            let block_max = maximum(block);
-            if block_max > max {
-                let shrink = exp(max - block_max);
-                sums.iter_mut().for_each(|sum| *sum *= shrink);
-                max = block_max;
-            }
-            let (whole, rest) = block.as_chunks::<LANES>();
-            for lanes in whole {
-                for (sum, &z) in sums.iter_mut().zip(lanes) {
-                    *sum += exp(z - max);
-                }
-            }
-            for (sum, &z) in sums.iter_mut().zip(rest) {
-                *sum += exp(z - max);
-            }
+impl Kernel for Rows<'_> {
+    type Out = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let Shape {
+            classes, ignored, ..
+        } = self.shape;
+        for (i, (loss, &target)) in self.losses.iter_mut().zip(self.targets).enumerate() {
+            *loss = if target == ignored {
+                0.0
+            } else {
+                let row = &self.logits[i * classes..][..classes];
+                row_loss(s, row, target as usize)
+            };
         }
-        let sum: f32 = sums.iter().sum();
-        max - row[target] + sum.ln()
     }
 }
 
+/// Logits that are read together: 4 KiB stay in the first cache between their two uses.
+const BLOCK: usize = 1024;
+
+/// `max + ln Σ exp(z − max) − z[target]`
 #[inline(always)]
-fn maximum(block: &[f32]) -> f32 {
-    let larger = |a: f32, b: f32| if b > a { b } else { a };
-    let mut best = [f32::MIN; LANES];
-    let (whole, rest) = block.as_chunks::<LANES>();
-    for lanes in whole {
-        for (best, &z) in best.iter_mut().zip(lanes) {
-            *best = larger(*best, z);
-        }
+fn row_loss<S: Simd>(s: S, row: &[f32], target: usize) -> f32 {
+    // The smallest number, not −∞: −∞ − (−∞) would be NaN.
+    let (mut max, mut sums) = (f32::MIN, s.splat(0.0));
+    let (whole, rest) = row.split_at(row.len() / S::LANES * S::LANES);
+    // What does not fill a register comes with −∞, whose exponential is 0.
+    let mut last = [f32::NEG_INFINITY; 16];
+    last[..rest.len()].copy_from_slice(rest);
+    add(s, &last[..S::LANES], &mut max, &mut sums);
+    for block in whole.chunks(BLOCK) {
+        add(s, block, &mut max, &mut sums);
     }
-    let lanes = best.into_iter().fold(f32::MIN, larger);
-    rest.iter().fold(lanes, |best, &z| larger(best, z))
+    max - row[target] + s.sum(sums).ln()
 }
 
-/// eˣ for x ≤ 0 with a relative error below 2e-7; about 1e-38 for all x under −87. Without
-/// branches, so that a loop over lanes vectorises.
+/// Adds exp(z − max) of whole registers to `sums`, after rescaling them to a larger maximum.
 #[inline(always)]
-fn exp(x: f32) -> f32 {
-    // Adding and subtracting 1.5·2²³ rounds to a whole number.
-    const ROUND: f32 = 12_582_912.0;
-    let x = if x < -87.0 { -87.0 } else { x };
-    let whole = (x * std::f32::consts::LOG2_E + ROUND) - ROUND;
-    // ln 2 in two parts: the first has few digits, so that its product is exact.
-    let r = (x - whole * 0.693_359_4) + whole * 2.121_944_4e-4;
-    // Cephes' polynomial for |r| ≤ ln 2 / 2.
-    let p = 8.333_452e-3 + r * (1.398_2e-3 + r * 1.987_569_2e-4);
-    let p = 0.5 + r * (1.666_666_5e-1 + r * (4.166_579_6e-2 + r * p));
-    let e = 1.0 + (r + r * r * p);
-    // 2^whole, written into the exponent bits of a float.
-    e * f32::from_bits(((whole as i32 + 127) as u32) << 23)
+fn add<S: Simd>(s: S, block: &[f32], max: &mut f32, sums: &mut S::V) {
+    let mut largest = s.splat(*max);
+    for z in block.chunks_exact(S::LANES) {
+        largest = s.max(s.load(z), largest);
+    }
+    let largest = s.largest(largest);
+    if largest > *max {
+        *sums = s.mul(*sums, s.splat((*max - largest).exp()));
+        *max = largest;
+    }
+    let shift = s.splat(-*max);
+    for z in block.chunks_exact(S::LANES) {
+        *sums = s.add(*sums, s.exp(s.add(s.load(z), shift)));
+    }
 }
 
 #[cfg(test)]
@@ -226,7 +237,7 @@ mod tests {
             (7, 255),
             (4, 1003),
         ] {
-            for (scale, offset) in [(3.0, 0.0), (3.0, 1000.0), (2000.0, 0.0)] {
+            for (scale, offset) in [(3.0, 0.0), (3.0, 1000.0), (2000.0, 0.0), (10.0, -1e4)] {
                 let z: Vec<f32> = (0..rows * classes)
                     .map(|i| scale * noise(i) + offset)
                     .collect();
@@ -237,23 +248,27 @@ mod tests {
                     classes,
                     ignored: -100,
                 };
-                let mut losses = vec![0.0; rows];
-                let got = weighted_losses(&mut losses, &z, &y, &w, shape)
-                    .unwrap()
-                    .mean();
-                let (mut loss, mut weight) = (0.0, 0.0);
-                for (i, row) in z.chunks(classes).enumerate() {
-                    let (y, want) = (y[i] as usize, plain(row, y[i] as usize));
-                    let tol = 1e-6 * (1.0 + f64::from(scale + offset));
-                    let err = (f64::from(losses[i]) - want).abs();
+                for tier in Tier::all() {
+                    let mut losses = vec![0.0; rows];
+                    let got = weighted_losses_on(tier, &mut losses, &z, &y, &w, shape)
+                        .unwrap()
+                        .mean();
+                    let (mut loss, mut weight) = (0.0, 0.0);
+                    for (i, row) in z.chunks(classes).enumerate() {
+                        let (y, want) = (y[i] as usize, plain(row, y[i] as usize));
+                        let tol = 1e-6 * (1.0 + f64::from(scale + offset.abs()));
+                        let err = (f64::from(losses[i]) - want).abs();
+                        assert!(
+                            err <= tol,
+                            "{rows}×{classes}·{scale}+{offset}: {err} > {tol}"
+                        );
+                        loss += f64::from(w[y]) * want;
+                        weight += f64::from(w[y]);
+                    }
                     assert!(
-                        err <= tol,
-                        "{rows}×{classes}·{scale}+{offset}: {err} > {tol}"
+                        (got - loss / weight).abs() <= 1e-6 * (1.0 + f64::from(scale + offset.abs()))
                     );
-                    loss += f64::from(w[y]) * want;
-                    weight += f64::from(w[y]);
                 }
-                assert!((got - loss / weight).abs() <= 1e-6 * (1.0 + f64::from(scale + offset)));
             }
         }
     }
@@ -293,15 +308,5 @@ mod tests {
         let far = weighted_losses(&mut losses, &[0.0; 6], &[0, 3], &[1.0; 3], shape);
         let want = "target 3 of row 1 is not a class: give 0 to 2 or the ignored value";
         assert_eq!(far.unwrap_err().to_string(), want);
-    }
-
-    #[test]
-    fn exp_is_precise_to_a_few_digits_in_the_last_place() {
-        for i in 0..=87_000 {
-            let x = -(i as f32) / 1000.0;
-            let want = f64::from(x).exp();
-            let err = (f64::from(exp(x)) / want - 1.0).abs();
-            assert!(err <= 2e-7, "exp({x}): {err}");
-        }
     }
 }

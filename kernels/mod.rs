@@ -5,3 +5,4 @@ pub mod cpu;
 pub mod cross_entropy;
 pub mod machine;
 pub mod rope;
+pub mod simd;

@@ -1,7 +1,7 @@
-//! Rotary position embedding in place, in both layouts of the pairs.
+//! Rotary position embedding in both layouts of the pairs.
 
-use super::cpu;
-use crate::tiered;
+use super::cpu::{Tier, split, threads};
+use super::simd::{Kernel, Simd, dispatch};
 use std::fmt;
 
 /// Which two dimensions of a head make a pair.
@@ -79,7 +79,7 @@ impl Table {
         let frequency = |i: usize| base.powf(-2.0 * i as f64 / d as f64);
         let inv_freq: Vec<f64> = (0..d / 2).map(frequency).collect();
         let mut values = vec![0.0; want * d];
-        cpu::split(&mut values, d, |tokens, part| {
+        split(&mut values, d, |tokens, part| {
             for (&m, row) in positions[tokens].iter().zip(part.chunks_exact_mut(d)) {
                 let (cos, sin) = row.split_at_mut(d / 2);
                 for ((theta, c), s) in inv_freq.iter().zip(cos).zip(sin) {
@@ -91,81 +91,121 @@ impl Table {
         Ok(Table { shape, values })
     }
 
-    /// Turns `x` `[batch heads rows head_dim]` in place, with any number of heads (so that grouped
-    /// k may have fewer than q). Rows are spread over the threads.
+    /// Writes `x` `[batch heads rows head_dim]`, turned, to `out`. There may be any number of heads
+    /// (grouped k has fewer than q). Rows are spread over the threads.
     ///
     /// # Errors
-    /// When `x` does not have the elements of `heads` heads.
-    pub fn rotate(&self, x: &mut [f32], heads: usize, layout: Layout) -> Result<(), Error> {
+    /// When `x` or `out` does not have the elements of `heads` heads.
+    pub fn rotate(
+        &self,
+        out: &mut [f32],
+        x: &[f32],
+        heads: usize,
+        layout: Layout,
+    ) -> Result<(), Error> {
+        self.rotate_on(Tier::current(), out, x, heads, layout)
+    }
+
+    fn rotate_on(
+        &self,
+        tier: Tier,
+        out: &mut [f32],
+        x: &[f32],
+        heads: usize,
+        layout: Layout,
+    ) -> Result<(), Error> {
         let Shape { rows, head_dim, .. } = self.shape;
-        let want = self.shape.batch * heads * rows * head_dim;
-        if x.len() != want {
-            let got = x.len();
+        let want = self.values.len().saturating_mul(heads);
+        if let Some(got) = [x.len(), out.len()].into_iter().find(|got| *got != want) {
             return Err(Error::Elements { got, want });
         }
-        cpu::split(x, head_dim, |items, part| {
-            for (item, row) in items.zip(part.chunks_exact_mut(head_dim)) {
-                let token = item / (heads * rows) * rows + item % rows;
-                let angles = &self.values[token * head_dim..(token + 1) * head_dim];
-                match layout {
-                    Layout::Interleaved => interleaved(row, angles),
-                    Layout::HalfSplit => half_split(row, angles),
-                }
+        split(out, head_dim, |items, out| {
+            let mut first = items.start;
+            while first < items.end {
+                // As far as tokens follow each other: to the end of a head.
+                let last = items.end.min((first / rows + 1) * rows);
+                let token = first / (heads * rows) * rows + first % rows;
+                let range = |at: usize| at * head_dim..(at + last - first) * head_dim;
+                let part = Turn {
+                    out: &mut out[range(first - items.start)],
+                    x: &x[range(first)],
+                    angles: &self.values[range(token)],
+                    head_dim,
+                    layout,
+                };
+                dispatch(tier, part);
+                first = last;
             }
         });
         Ok(())
-    }
-
-    /// The same out of place.
-    ///
-    /// # Errors
-    /// As [`Table::rotate`].
-    pub fn rotated(&self, x: &[f32], heads: usize, layout: Layout) -> Result<Vec<f32>, Error> {
-        let mut out = x.to_vec();
-        self.rotate(&mut out, heads, layout)?;
-        Ok(out)
     }
 }
 
 /// The kernel and the path that it takes on this machine.
 pub fn name() -> String {
-    format!(
-        "rope, {}, {} threads",
-        cpu::Tier::current().name(),
-        cpu::threads()
-    )
+    format!("rope, {}, {} threads", Tier::current().name(), threads())
 }
 
-/// Pairs at a time: one vector register of even and one of odd elements.
-const LANES: usize = 8;
+/// Tokens of one head and their angles.
+struct Turn<'a> {
+    out: &'a mut [f32],
+    x: &'a [f32],
+    angles: &'a [f32],
+    head_dim: usize,
+    layout: Layout,
+}
 
-tiered! {
-    fn interleaved(row: &mut [f32], angles: &[f32]) {
-        let (cos, sin) = angles.split_at(row.len() / 2);
-        let (blocks, rest) = row.as_chunks_mut::<{ 2 * LANES }>();
-        let (cos_blocks, cos_rest) = cos.as_chunks::<LANES>();
-        let (sin_blocks, sin_rest) = sin.as_chunks::<LANES>();
-        for ((x, cos), sin) in blocks.iter_mut().zip(cos_blocks).zip(sin_blocks) {
-            let before = *x;
-            for i in 0..LANES {
-                x[2 * i] = before[2 * i] * cos[i] - before[2 * i + 1] * sin[i];
-                x[2 * i + 1] = before[2 * i] * sin[i] + before[2 * i + 1] * cos[i];
+impl Kernel for Turn<'_> {
+    type Out = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let d = self.head_dim;
+        let rows = self.out.chunks_exact_mut(d).zip(self.x.chunks_exact(d));
+        for ((out, x), angles) in rows.zip(self.angles.chunks_exact(d)) {
+            match self.layout {
+                Layout::Interleaved => interleaved(s, out, x, angles),
+                Layout::HalfSplit => half_split(s, out, x, angles),
             }
-        }
-        for ((x, cos), sin) in rest.as_chunks_mut::<2>().0.iter_mut().zip(cos_rest).zip(sin_rest) {
-            *x = turn(x[0], x[1], *cos, *sin);
         }
     }
 }
 
-tiered! {
-    fn half_split(row: &mut [f32], angles: &[f32]) {
-        let half = row.len() / 2;
-        let (cos, sin) = angles.split_at(half);
-        let (first, second) = row.split_at_mut(half);
-        for (((x0, x1), cos), sin) in first.iter_mut().zip(second).zip(cos).zip(sin) {
-            [*x0, *x1] = turn(*x0, *x1, *cos, *sin);
+#[inline(always)]
+fn interleaved<S: Simd>(s: S, out: &mut [f32], x: &[f32], angles: &[f32]) {
+    let half = x.len() / 2;
+    let (cos, sin) = angles.split_at(half);
+    let whole = half / S::LANES * S::LANES;
+    for i in (0..whole).step_by(S::LANES) {
+        // Each angle turns two neighbours.
+        let (cos, sin) = (s.twice(s.load(&cos[i..])), s.twice(s.load(&sin[i..])));
+        for (at, part) in [2 * i, 2 * i + S::LANES].into_iter().zip([0, 1]) {
+            s.store(
+                &mut out[at..],
+                s.turn(s.load(&x[at..]), cos[part], sin[part]),
+            );
         }
+    }
+    for i in whole..half {
+        [out[2 * i], out[2 * i + 1]] = turn(x[2 * i], x[2 * i + 1], cos[i], sin[i]);
+    }
+}
+
+#[inline(always)]
+fn half_split<S: Simd>(s: S, out: &mut [f32], x: &[f32], angles: &[f32]) {
+    let half = x.len() / 2;
+    let (cos, sin) = angles.split_at(half);
+    let (x0, x1) = x.split_at(half);
+    let (out0, out1) = out.split_at_mut(half);
+    let whole = half / S::LANES * S::LANES;
+    for i in (0..whole).step_by(S::LANES) {
+        let [x0, x1, cos, sin] = [x0, x1, cos, sin].map(|from| s.load(&from[i..]));
+        let minus = s.mul(sin, s.splat(-1.0));
+        s.store(&mut out0[i..], s.fma(x0, cos, s.mul(x1, minus)));
+        s.store(&mut out1[i..], s.fma(x1, cos, s.mul(x0, sin)));
+    }
+    for i in whole..half {
+        [out0[i], out1[i]] = turn(x0[i], x1[i], cos[i], sin[i]);
     }
 }
 
@@ -215,19 +255,22 @@ mod tests {
                 head_dim,
             };
             let count = batch * heads * rows * head_dim;
-            let x: Vec<f32> = (0..count).map(|i| (i as f32 * 0.7).sin()).collect();
+            let x: Vec<f32> = (0..count + 1).map(|i| (i as f32 * 0.7).sin()).collect();
             let token = |i: usize| (i as i64 * 7919) % 40_000;
             let positions: Vec<i64> = (0..batch * rows).map(token).collect();
             let table = Table::new(shape, &positions, 5e5).unwrap();
             for layout in [Layout::Interleaved, Layout::HalfSplit] {
-                let got = table.rotated(&x, heads, layout).unwrap();
-                let want = plain(&x, shape, &positions, 5e5, layout);
-                let err = got
-                    .iter()
-                    .zip(&want)
-                    .map(|(a, b)| (f64::from(*a) - b).abs());
-                let err = err.fold(0.0, f64::max);
-                assert!(err <= 4e-7, "{shape:?} {layout:?}: {err}");
+                let want = plain(&x[1..], shape, &positions, 5e5, layout);
+                for tier in Tier::all() {
+                    // Slices that start anywhere.
+                    let mut got = vec![f32::NAN; count + 3];
+                    let out = &mut got[3..];
+                    table.rotate_on(tier, out, &x[1..], heads, layout).unwrap();
+                    for (got, want) in out.iter().zip(&want) {
+                        let err = (f64::from(*got) - want).abs();
+                        assert!(err <= 4e-7, "{tier:?} {shape:?} {layout:?}: {err}");
+                    }
+                }
             }
         }
     }
@@ -252,8 +295,12 @@ mod tests {
         assert_eq!(Table::new(shape, &[0; 2], 1e4).err(), Some(few));
         let table = Table::new(shape, &[0, 1, 2], 1e4).unwrap();
         let short = Error::Elements { got: 23, want: 24 };
-        let mut x = vec![0.0; 23];
-        assert_eq!(table.rotate(&mut x, 2, Layout::HalfSplit), Err(short));
+        let rotate = |out: usize, x: usize| {
+            let (mut out, x) = (vec![0.0; out], vec![0.0; x]);
+            table.rotate(&mut out, &x, 2, Layout::HalfSplit)
+        };
+        assert_eq!(rotate(24, 23), Err(short));
+        assert_eq!(rotate(23, 24), Err(short));
         assert!(short.to_string().contains("24"));
     }
 }

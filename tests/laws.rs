@@ -195,7 +195,7 @@ fn the_reference_and_the_kernel_agree_on_every_case() {
                         "variant without bugs",
                         (problem.variant)(&inputs, &Default::default()),
                     ),
-                    ("production kernel", (problem.production.run)(&inputs)),
+                    ("production kernel", problem.production.answer(&inputs)),
                 ] {
                     if let Some(place) = llmlab::check::worst(&got, &truth, tol) {
                         complain(format!(

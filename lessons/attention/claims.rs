@@ -397,7 +397,7 @@ fn einsum_is_attention(lang: Lang) -> String {
     let mut lines = Vec::new();
     for (n, m, d, dv) in [(5, 5, 8, 8), (5, 7, 8, 8), (5, 7, 8, 11)] {
         let inputs = inputs(&[("n", n), ("m", m), ("d", d), ("dv", dv)]);
-        let gap = max_abs(&(&notes(&inputs).0 - &(PROBLEM.production.run)(&inputs)[0]));
+        let gap = max_abs(&(&notes(&inputs).0 - &PROBLEM.production.answer(&inputs)[0]));
         lines.push(format!("n={n} m={m} d={d} dv={dv}  max |Δ| = {gap:.1e}"));
     }
     let head = lang.pick(

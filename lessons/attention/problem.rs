@@ -7,10 +7,12 @@ use super::variants::variant;
 use crate::kernels::attention::{self as kernel, Mask, Shape};
 use crate::kernels::cpu::{Tier, threads};
 use crate::ops::{causal_mask, einsum};
-use crate::problem::{Arg, ArgKind, Case, Kind, Problem, Production, Setting, Tolerance, Work};
-use crate::tensor::{Inputs, Outputs, Tensor, Value, max_abs};
+use crate::problem::{
+    Arg, ArgKind, Case, Kind, Prepared, Problem, Production, Setting, Tolerance, Work,
+};
+use crate::tensor::{Inputs, Tensor, Value, max_abs};
 use crate::text::Text;
-use ndarray::{ArrayD, Axis, IxDyn};
+use ndarray::{ArrayViewD, Axis, IxDyn};
 use rand::RngExt;
 
 crate::exercise!(q: tensor, k: tensor, v: tensor, mask: optional);
@@ -160,7 +162,7 @@ pub static PROBLEM: Problem = Problem {
                 threads()
             )
         },
-        run: production,
+        prepare,
         scale: &[
             ("b", 1),
             ("h", 4),
@@ -255,37 +257,30 @@ fn tolerance(inputs: &Inputs) -> Tolerance {
     }
 }
 
-fn production(inputs: &Inputs) -> Outputs {
-    let (q, k, v) = (inputs.float("q"), inputs.float("k"), inputs.float("v"));
+/// Lays the operands out row-major (they nearly always are) and the mask by strides.
+fn prepare(inputs: &Inputs) -> Prepared<'_> {
+    let [q, k, v] = ["q", "k", "v"].map(|name| inputs.float(name).as_standard_layout());
+    let mask = inputs.optional("mask").map(|mask| mask.as_standard_layout());
     let [b, h, n, d] = [0, 1, 2, 3].map(|axis| q.len_of(Axis(axis)));
-    let shape = Shape {
-        b,
-        h,
-        n,
-        m: k.shape()[2],
-        d,
-        dv: v.shape()[3],
-    };
-    let flat = |x: &Tensor| x.iter().copied().collect::<Vec<f32>>();
-    let mask = inputs
-        .optional("mask")
-        .map(|mask| (flat(mask), strides(mask, shape)));
-    let mask = mask.as_ref().map(|(values, strides)| Mask {
-        values,
-        strides: *strides,
-    });
-    let out = kernel::attention(&flat(q), &flat(k), &flat(v), mask, shape)
-        .unwrap_or_else(|misfit| panic!("{misfit}"));
-    let out = ArrayD::from_shape_vec(IxDyn(&[b, h, n, shape.dv]), out).expect("the kernel's shape");
-    vec![out.mapv(f64::from)]
+    let (m, dv) = (k.shape()[2], v.shape()[3]);
+    let shape = Shape { b, h, n, m, d, dv };
+    let out = Tensor::zeros(IxDyn(&[b, h, n, dv]));
+    Prepared::new(vec![out], move |outputs| {
+        let [q, k, v] = [&q, &k, &v].map(|x| x.as_slice().expect("standard layout"));
+        let mask = mask.as_ref().map(|mask| Mask {
+            values: mask.as_slice().expect("standard layout"),
+            strides: strides(mask.view(), shape),
+        });
+        let out = outputs[0].as_slice_mut().expect("standard layout");
+        kernel::attention(out, q, k, v, mask, shape).unwrap_or_else(|misfit| panic!("{misfit}"));
+    })
 }
 
 /// The strides with which a mask in standard layout broadcasts to `[b h n m]`: 0 along an axis
 /// that it repeats.
-fn strides(mask: &Tensor, shape: Shape) -> [usize; 4] {
-    let layout = ArrayD::<()>::from_elem(mask.raw_dim(), ());
+fn strides(mask: ArrayViewD<f32>, shape: Shape) -> [usize; 4] {
     let wide = [shape.b, shape.h, shape.n, shape.m];
-    let view = layout
+    let view = mask
         .broadcast(IxDyn(&wide))
         .expect("the mask's shape was checked");
     [0, 1, 2, 3].map(|axis| view.stride_of(Axis(axis)).unsigned_abs())

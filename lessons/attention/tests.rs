@@ -65,7 +65,7 @@ fn the_laws_hold_for_the_kernel_and_break_for_some_bug() {
                 if !law.kinds.contains(&case.kind) {
                     continue;
                 }
-                let right = (law.check)(&inputs, &mut |inputs| (PROBLEM.production.run)(inputs));
+                let right = (law.check)(&inputs, &mut |inputs| PROBLEM.production.answer(inputs));
                 assert!(right.holds(), "{} on {case:?}: {right:?}", law.id);
                 *broken |= PROBLEM.bugs.iter().any(|bug| {
                     !(law.check)(&inputs, &mut |inputs| planted(inputs, &[bug.id])).holds()
@@ -81,7 +81,7 @@ fn the_kernel_equals_the_reference_on_every_case() {
     for inputs in (0..32).flat_map(cases) {
         let tol = (PROBLEM.tolerance)(&inputs);
         let place = worst(
-            &(PROBLEM.production.run)(&inputs),
+            &PROBLEM.production.answer(&inputs),
             &truth(&inputs),
             tol.value,
         );
@@ -89,7 +89,7 @@ fn the_kernel_equals_the_reference_on_every_case() {
     }
     let inputs = (PROBLEM.inputs)(&large(&PROBLEM, 0));
     let tol = (PROBLEM.tolerance)(&inputs).value;
-    assert!(worst(&(PROBLEM.production.run)(&inputs), &truth(&inputs), tol).is_none());
+    assert!(worst(&PROBLEM.production.answer(&inputs), &truth(&inputs), tol).is_none());
 }
 
 #[test]
