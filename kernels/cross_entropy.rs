@@ -266,7 +266,8 @@ mod tests {
                         weight += f64::from(w[y]);
                     }
                     assert!(
-                        (got - loss / weight).abs() <= 1e-6 * (1.0 + f64::from(scale + offset.abs()))
+                        (got - loss / weight).abs()
+                            <= 1e-6 * (1.0 + f64::from(scale + offset.abs()))
                     );
                 }
             }

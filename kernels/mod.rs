@@ -6,3 +6,4 @@ pub mod cross_entropy;
 pub mod machine;
 pub mod rope;
 pub mod simd;
+pub mod softmax;

@@ -3,11 +3,13 @@
 pub mod attention;
 pub mod class_weighted_ce;
 pub mod rope;
+pub mod stable_softmax;
 
 use crate::lesson::Lesson;
 
 /// Every lesson, in teaching order.
 pub const LESSONS: &[&Lesson] = &[
+    &stable_softmax::LESSON,
     &attention::LESSON,
     &rope::LESSON,
     &class_weighted_ce::LESSON,

@@ -71,6 +71,12 @@ impl<A: Output, B: Output> Output for (A, B) {
     }
 }
 
+impl<A: Output, B: Output, C: Output> Output for (A, B, C) {
+    fn answers(self) -> Vec<Answer> {
+        [self.0.answers(), self.1.answers(), self.2.answers()].concat()
+    }
+}
+
 /// Declares an exercise's signature: `exercise!(q: tensor, k: tensor, mask: optional)`.
 ///
 /// Gives the lesson module a marker type `Exercise` and a function `candidate`, which takes any

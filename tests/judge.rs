@@ -13,6 +13,7 @@ mod styles {
     pub mod attention;
     pub mod class_weighted_ce;
     pub mod rope;
+    pub mod stable_softmax;
 }
 
 type Named<T> = Vec<(T, Box<dyn Candidate>)>;
@@ -145,4 +146,4 @@ macro_rules! prove {
         }
     )*};
 }
-prove!(attention rope class_weighted_ce);
+prove!(attention rope class_weighted_ce stable_softmax);
