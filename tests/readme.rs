@@ -119,10 +119,7 @@ fn the_sessions_run_as_they_are_shown() {
             .args(["-c", &step.command])
             .current_dir(folder.path())
             .env("PATH", &path)
-            .env(
-                "LLMLAB_CACHE",
-                Path::new(env!("CARGO_TARGET_TMPDIR")).join("repl-cache"),
-            )
+            .env("LLMLAB_CACHE", Path::new(env!("CARGO_TARGET_TMPDIR")).join("repl-cache"))
             .env("LLMLAB_DATA", folder.path().join("data"))
             .env("LLMLAB_LANG", "en")
             .stdin(Stdio::piped())
@@ -130,12 +127,7 @@ fn the_sessions_run_as_they_are_shown() {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        child
-            .stdin
-            .take()
-            .unwrap()
-            .write_all(step.typed.as_bytes())
-            .unwrap();
+        child.stdin.take().unwrap().write_all(step.typed.as_bytes()).unwrap();
         let output = child.wait_with_output().unwrap();
         let printed = String::from_utf8_lossy(&output.stdout).into_owned();
         let lines: Vec<&str> = printed.lines().map(str::trim_end).collect();
