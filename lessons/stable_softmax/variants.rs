@@ -145,7 +145,8 @@ fn unguarded(x: &[f64], max: f64, v: &Variant, around: &Around<'_>) -> Row {
     let exp: Vec<f64> = shifted.iter().map(|x| round(x.exp())).collect();
     let total = |exp: &[f64]| {
         let used = if v.has("sum-misses-last") { m - 1 } else { m };
-        round(exp[..used].iter().sum())
+        // From 0: the empty sum of an iterator is −0, and 1/−0 is −∞.
+        round(exp[..used].iter().fold(0.0, |sum, e| sum + e))
     };
     let sum = if v.has("online-no-rescale") {
         stale_sum(x)
