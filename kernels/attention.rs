@@ -5,13 +5,14 @@
 //! (Milakov and Gimelshein 2018, arXiv 1805.02867; Dao et al. 2022, arXiv 2205.14135).
 //!
 //! Nearly all of the time goes into two products: scores = q·kᵀ and sums += weights·v. Both are one
-//! function, [`multiply`], that keeps a block of results in registers (6 rows, and 64 columns with
-//! AVX-512), so that a step of 24 multiply-adds loads 4 vectors and 6 numbers. Keys are transposed
+//! [`Product`], which keeps a block of results in registers (6 rows, and 64 columns with AVX-512), so
+//! that a step of 24 multiply-adds loads 4 vectors and 6 numbers. Keys are transposed
 //! into panels of that many columns first, once for all queries of the tile; queries and values are
 //! padded to whole blocks. A tile in which a mask drops every key for six queries is skipped: half
 //! of the work under a causal mask.
 
 use super::cpu::{Tier, split};
+use super::matmul::{Product, ROWS, Rows, transpose};
 use super::simd::{Kernel, Simd, dispatch};
 use std::fmt;
 
@@ -107,8 +108,6 @@ impl Shape {
 
 /// Keys in a tile: with d = 64 its keys and its values take 32 KiB each.
 const TILE: usize = 128;
-/// Queries in a block: 6 rows of 4 registers leave room for a row of keys among 32 registers.
-const ROWS: usize = 6;
 
 /// Writes `softmax(q·kᵀ/√d + mask)·v` to `out`; all are row-major: `q [b h n d]`, `k [b h m d]`,
 /// `v [b h m dv]`, `out [b h n dv]`. A row whose scores are all −∞ gives zeros.
@@ -186,7 +185,9 @@ impl Kernel for Head<'_> {
 
         let scale = 1.0 / (d as f32).sqrt();
         let mut q = vec![0.0; rows * d];
-        q.iter_mut().zip(self.q).for_each(|(to, x)| *to = x * scale);
+        for (to, x) in q.iter_mut().zip(self.q) {
+            *to = x * scale;
+        }
         let mut sums = vec![0.0; rows * columns];
         let mut softmax = vec![Softmax::default(); count];
         let (mut keys, mut values) = (vec![0.0; d * TILE], vec![0.0; TILE * columns]);
@@ -206,14 +207,20 @@ impl Kernel for Head<'_> {
                 if mask.is_some_and(|mask| mask.drops_all(used, len)) {
                     continue;
                 }
-                let q = Rows(&q[block * d..], d);
+                let a = Rows(&q[block * d..], d);
                 for (i, keys) in keys
                     .chunks_exact(panel * d)
                     .enumerate()
                     .take(padded / panel)
                 {
-                    let scores = &mut scores[i * panel..];
-                    multiply_any(s, S::WIDE, false, d, q, Rows(keys, panel), scores, TILE);
+                    let b = Rows(keys, panel);
+                    let product = Product {
+                        a,
+                        b,
+                        len: d,
+                        add: false,
+                    };
+                    product.write(s, S::WIDE, &mut scores[i * panel..], TILE);
                 }
                 let sums = &mut sums[block * columns..];
                 for (i, weights) in scores.chunks_exact_mut(TILE).enumerate().take(used) {
@@ -227,18 +234,14 @@ impl Kernel for Head<'_> {
                 let mut first = 0;
                 while first < columns {
                     let wide = S::WIDE.min((columns - first) / S::LANES);
-                    let values = Rows(&values[first..], columns);
-                    let weights = Rows(&scores, TILE);
-                    multiply_any(
-                        s,
-                        wide,
-                        true,
+                    let (a, b) = (Rows(&scores, TILE), Rows(&values[first..], columns));
+                    let product = Product {
+                        a,
+                        b,
                         len,
-                        weights,
-                        values,
-                        &mut sums[first..],
-                        columns,
-                    );
+                        add: true,
+                    };
+                    product.write(s, wide, &mut sums[first..], columns);
                     first += wide * S::LANES;
                 }
             }
@@ -333,87 +336,6 @@ impl Softmax {
             sum = s.add(sum, weights);
         }
         self.sum += s.sum(sum);
-    }
-}
-
-/// Keys `[len d]` as panels `[d panel]` of `panel` columns, so that scores need no sum across lanes.
-/// What is left of the last panel keeps keys of an earlier tile: their scores are dropped.
-#[inline(always)]
-fn transpose(k: &[f32], d: usize, panel: usize, keys: &mut [f32]) {
-    for (k, keys) in k.chunks(panel * d).zip(keys.chunks_exact_mut(panel * d)) {
-        for (j, key) in k.chunks_exact(d).enumerate() {
-            for (x, column) in key.iter().zip(keys.chunks_exact_mut(panel)) {
-                column[j] = *x;
-            }
-        }
-    }
-}
-
-/// Rows of a matrix that start every so many elements.
-#[derive(Clone, Copy)]
-struct Rows<'a>(&'a [f32], usize);
-
-/// `c [6 wide·LANES] (+)= a [6 len] · b [len wide·LANES]`; a row of c starts every `by` elements.
-#[inline(always)]
-#[allow(clippy::too_many_arguments)]
-fn multiply_any<S: Simd>(
-    s: S,
-    wide: usize,
-    add: bool,
-    len: usize,
-    a: Rows,
-    b: Rows,
-    c: &mut [f32],
-    by: usize,
-) {
-    match wide {
-        1 => multiply::<S, 1>(s, add, len, a, b, c, by),
-        2 => multiply::<S, 2>(s, add, len, a, b, c, by),
-        3 => multiply::<S, 3>(s, add, len, a, b, c, by),
-        _ => multiply::<S, 4>(s, add, len, a, b, c, by),
-    }
-}
-
-#[inline(always)]
-fn multiply<S: Simd, const WIDE: usize>(
-    s: S,
-    add: bool,
-    len: usize,
-    a: Rows,
-    b: Rows,
-    c: &mut [f32],
-    by: usize,
-) {
-    let mut block = [[s.splat(0.0); WIDE]; ROWS];
-    if add {
-        for (row, c) in block.iter_mut().zip(c.chunks(by)) {
-            for (x, c) in row.iter_mut().zip(c.chunks_exact(S::LANES)) {
-                *x = s.load(c);
-            }
-        }
-    }
-    // Slices of the loop's own length need no check inside it.
-    let mut rows = [&a.0[..len]; ROWS];
-    for (i, row) in rows.iter_mut().enumerate() {
-        *row = &a.0[i * a.1..][..len];
-    }
-    for t in 0..len {
-        let b = &b.0[t * b.1..][..WIDE * S::LANES];
-        let mut vectors = [s.splat(0.0); WIDE];
-        for (j, v) in vectors.iter_mut().enumerate() {
-            *v = s.load(&b[j * S::LANES..]);
-        }
-        for i in 0..ROWS {
-            let x = s.splat(rows[i][t]);
-            for j in 0..WIDE {
-                block[i][j] = s.fma(x, vectors[j], block[i][j]);
-            }
-        }
-    }
-    for (row, c) in block.iter().zip(c.chunks_mut(by)) {
-        for (x, c) in row.iter().zip(c.chunks_exact_mut(S::LANES)) {
-            s.store(c, *x);
-        }
     }
 }
 

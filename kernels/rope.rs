@@ -199,7 +199,8 @@ fn half_split<S: Simd>(s: S, out: &mut [f32], x: &[f32], angles: &[f32]) {
     let (out0, out1) = out.split_at_mut(half);
     let whole = half / S::LANES * S::LANES;
     for i in (0..whole).step_by(S::LANES) {
-        let [x0, x1, cos, sin] = [x0, x1, cos, sin].map(|from| s.load(&from[i..]));
+        let (x0, x1) = (s.load(&x0[i..]), s.load(&x1[i..]));
+        let (cos, sin) = (s.load(&cos[i..]), s.load(&sin[i..]));
         let minus = s.mul(sin, s.splat(-1.0));
         s.store(&mut out0[i..], s.fma(x0, cos, s.mul(x1, minus)));
         s.store(&mut out1[i..], s.fma(x1, cos, s.mul(x0, sin)));

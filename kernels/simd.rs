@@ -247,7 +247,10 @@ mod x86 {
             unsafe {
                 let first = _mm512_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7);
                 let second = _mm512_add_epi32(first, _mm512_set1_epi32(8));
-                [first, second].map(|lanes| _mm512_permutexvar_ps(lanes, v))
+                [
+                    _mm512_permutexvar_ps(first, v),
+                    _mm512_permutexvar_ps(second, v),
+                ]
             }
         }
         #[inline(always)]

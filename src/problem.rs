@@ -288,8 +288,10 @@ impl Production {
 /// else: what is timed.
 pub struct Prepared<'a> {
     outputs: Vec<Tensor>,
-    kernel: Box<dyn FnMut(&mut [Tensor]) + 'a>,
+    kernel: Kernel<'a>,
 }
+
+type Kernel<'a> = Box<dyn FnMut(&mut [Tensor]) + 'a>;
 
 impl<'a> Prepared<'a> {
     /// `kernel` overwrites `outputs`, which are in the order of the problem's and in standard

@@ -3,6 +3,8 @@
 //! In a `console` block, `$ ` is typed in a shell, `> ` in the REPL, the rest is output; `…` stands
 //! for any text in a line, alone for any lines.
 
+#![cfg(all(unix, feature = "repl"))]
+
 use llmlab::cli::VERBS;
 use llmlab::text::Lang;
 use std::io::Write;
@@ -105,7 +107,6 @@ fn ellipses_stand_for_text_and_lines() {
     assert!(!fits(&shown, &["a b c", "e", "f"]));
 }
 
-#[cfg(all(unix, feature = "repl"))]
 #[test]
 fn the_sessions_run_as_they_are_shown() {
     let folder = tempfile::tempdir().unwrap();
@@ -119,7 +120,10 @@ fn the_sessions_run_as_they_are_shown() {
             .args(["-c", &step.command])
             .current_dir(folder.path())
             .env("PATH", &path)
-            .env("LLMLAB_CACHE", Path::new(env!("CARGO_TARGET_TMPDIR")).join("repl-cache"))
+            .env(
+                "LLMLAB_CACHE",
+                Path::new(env!("CARGO_TARGET_TMPDIR")).join("repl-cache"),
+            )
             .env("LLMLAB_DATA", folder.path().join("data"))
             .env("LLMLAB_LANG", "en")
             .stdin(Stdio::piped())
@@ -127,7 +131,12 @@ fn the_sessions_run_as_they_are_shown() {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        child.stdin.take().unwrap().write_all(step.typed.as_bytes()).unwrap();
+        child
+            .stdin
+            .take()
+            .unwrap()
+            .write_all(step.typed.as_bytes())
+            .unwrap();
         let output = child.wait_with_output().unwrap();
         let printed = String::from_utf8_lossy(&output.stdout).into_owned();
         let lines: Vec<&str> = printed.lines().map(str::trim_end).collect();

@@ -25,82 +25,107 @@ impl Judged {
     }
 }
 
-/// Planted bugs that explain every case.
+/// Planted bugs that explain the learner's answers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Diagnosis {
     pub bugs: Vec<&'static str>,
     /// The convention under which the bugs were planted.
     pub convention: Option<&'static str>,
+    /// On how many cases the bugs give the learner's very answers.
+    pub covered: usize,
 }
 
 /// How many times the tolerance a wrong answer may be from a planted bug: wrong answers lose
 /// digits where right ones do not (scores without their scale are larger, for instance).
 const SLACK: f64 = 32.0;
 
-/// The bug, or the pair of bugs, whose outputs equal the learner's on every case.
+/// The bug, or the pair of bugs, whose outputs equal the learner's on every case; or else the one
+/// that does so on most cases, when these are more than half (somebody with three bugs).
 ///
 /// Single bugs first; then pairs. Of several that fit, the closest.
 pub fn diagnose(problem: &Problem, judged: &[Judged]) -> Option<Diagnosis> {
     // The failing cases first: most suspects are cleared by one of them.
-    let (failing, passing): (Vec<&Judged>, Vec<&Judged>) =
-        judged.iter().partition(|case| !case.passes());
-    let cases = Cases { failing, passing };
-    let singles = problem.bugs.iter().map(|bug| vec![bug.id]);
-    if let Some(found) = closest(problem, &cases, singles.collect()) {
-        return Some(found);
-    }
+    let mut cases: Vec<(&Judged, bool)> = judged.iter().map(|j| (j, !j.passes())).collect();
+    cases.sort_by_key(|(_, fails)| !fails);
+    let singles: Vec<_> = problem.bugs.iter().map(|bug| vec![bug.id]).collect();
     let mut pairs = Vec::new();
     for (i, first) in problem.bugs.iter().enumerate() {
         for second in &problem.bugs[i + 1..] {
             pairs.push(vec![first.id, second.id]);
         }
     }
-    closest(problem, &cases, pairs)
-}
-
-struct Cases<'a> {
-    failing: Vec<&'a Judged>,
-    passing: Vec<&'a Judged>,
+    let most_missed = cases.len().saturating_sub(1) / 2;
+    [
+        (&singles, 0),
+        (&pairs, 0),
+        (&singles, most_missed),
+        (&pairs, most_missed),
+    ]
+    .into_iter()
+    .find_map(|(suspects, missed)| closest(problem, &cases, suspects, missed))
 }
 
 fn closest(
     problem: &Problem,
-    cases: &Cases,
-    suspects: Vec<Vec<&'static str>>,
+    cases: &[(&Judged, bool)],
+    suspects: &[Vec<&'static str>],
+    missed: usize,
 ) -> Option<Diagnosis> {
-    let mut best: Option<(f64, Diagnosis)> = None;
+    let mut best: Option<(Match, Diagnosis)> = None;
     for bugs in suspects {
         let conventions = problem.conventions.iter().map(|known| Some(known.id));
         for convention in std::iter::once(None).chain(conventions) {
             let variant = Variant(bugs.iter().copied().chain(convention).collect());
-            let Some(distance) = explains(problem, cases, &variant) else {
+            let Some(found) = explains(problem, cases, &variant, missed) else {
                 continue;
             };
-            if best.as_ref().is_none_or(|(known, _)| distance < *known) {
-                let bugs = bugs.clone();
-                best = Some((distance, Diagnosis { bugs, convention }));
+            let better = best.as_ref().is_none_or(|(known, _)| {
+                (known.missed, known.distance) > (found.missed, found.distance)
+            });
+            if better {
+                let diagnosis = Diagnosis {
+                    bugs: bugs.clone(),
+                    convention,
+                    covered: cases.len() - found.missed,
+                };
+                best = Some((found, diagnosis));
             }
         }
     }
     best.map(|(_, diagnosis)| diagnosis)
 }
 
-/// How far the answers are from the variant's, summed over the cases in units of what is allowed;
-/// `None` where one case does not match, or where the variant itself would pass.
-fn explains(problem: &Problem, cases: &Cases, variant: &Variant) -> Option<f64> {
-    let failing = cases.failing.iter().map(|case| (case, true));
-    let passing = cases.passing.iter().map(|case| (case, false));
-    let mut distance = 0.0;
-    let mut told_apart = false;
-    for (case, fails) in failing.chain(passing) {
+/// How well a variant explains the answers.
+struct Match {
+    /// Cases on which it does not.
+    missed: usize,
+    /// How far the answers are from the variant's on the others, in units of what is allowed.
+    distance: f64,
+}
+
+/// `None` where more than `most_missed` cases do not match, or where the variant is wrong with the
+/// learner on less than half of the cases that fail.
+fn explains(
+    problem: &Problem,
+    cases: &[(&Judged, bool)],
+    variant: &Variant,
+    most_missed: usize,
+) -> Option<Match> {
+    let (mut missed, mut distance, mut told_apart) = (0, 0.0, 0);
+    let failing = cases.iter().filter(|(_, fails)| *fails).count();
+    for (case, fails) in cases {
         let planted = (problem.variant)(&case.inputs, variant);
         let scale = planted.iter().map(max_abs).fold(0.0, f64::max);
         let tol = (SLACK * case.tolerance.value).max(1e-5 * scale);
         if !matches(&case.got, &planted, tol) {
-            return None;
+            missed += 1;
+            if missed > most_missed {
+                return None;
+            }
+            continue;
         }
-        told_apart =
-            told_apart || fails && worst(&planted, &case.want, case.tolerance.value).is_some();
+        let wrong = || worst(&planted, &case.want, case.tolerance.value).is_some();
+        told_apart += usize::from(*fails && wrong());
         let gaps = case.got.iter().flatten().zip(planted.iter().flatten());
         let gap = gaps
             .map(|(x, y)| (x - y).abs())
@@ -108,5 +133,5 @@ fn explains(problem: &Problem, cases: &Cases, variant: &Variant) -> Option<f64> 
             .fold(0.0, f64::max);
         distance += gap / tol;
     }
-    told_apart.then_some(distance)
+    (2 * told_apart >= failing).then_some(Match { missed, distance })
 }

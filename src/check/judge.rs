@@ -383,13 +383,15 @@ fn explain(
 /// what was measured on the first case that fails.
 fn describe(problem: &Problem, shown: &Judged, tried: &[Judged]) -> Failure {
     let wrong = || tried.iter().filter(|judged| !judged.passes());
-    let bugs = diagnose(problem, tried).map_or(Vec::new(), |found| found.bugs);
+    let (bugs, covered) =
+        diagnose(problem, tried).map_or((Vec::new(), 0), |found| (found.bugs, found.covered));
     let first = wrong().next().filter(|_| bugs.is_empty());
     Failure {
         place: shown.wrong(),
         tolerance: Some(shown.tolerance.formula.clone()),
         explained: Some((tried.len(), wrong().count())),
         values: listed(&shown.got, &shown.want),
+        covered,
         bugs: bugs.iter().map(|id| id.to_string()).collect(),
         facts: first.map_or(Vec::new(), |first| {
             facts::measure(problem, &first.got, &first.want, first.tolerance.value)

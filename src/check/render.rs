@@ -47,7 +47,7 @@ pub fn render(lesson: &Lesson, report: &Report, prompt: &str, lang: Lang) -> Str
 pub fn replay(lesson: &str, case: &CaseId) -> String {
     let mut words = format!("trace {lesson} --case {} --seed {}", case.kind, case.seed);
     for (name, value) in &case.changed {
-        words += &format!(" --set {name}={value}");
+        words += &format!(" {name}={value}");
     }
     words
 }
@@ -140,25 +140,39 @@ fn wrong_values(lesson: &Lesson, failure: &Failure, lang: Lang) -> Vec<String> {
     let bugs = failure.bugs.iter();
     let known = bugs.filter_map(|id| lesson.problem.bugs.iter().find(|bug| bug.id == id));
     let bugs: Vec<_> = known.collect();
+    let (total, failed) = failure.explained.unwrap_or_default();
     if bugs.is_empty() {
         let measured = failure
             .facts
             .iter()
             .map(|fact| format!("  {}", words::fact(fact, lang)));
-        return measured.collect();
+        let unknown = match lang {
+            Lang::En => format!(
+                "  {failed} of {total} cases are wrong, and no mistake known here, nor two together, gives this answer"
+            ),
+            Lang::Zh => format!(
+                "  {total} 个用例中有 {failed} 个错误；已知的错误（包括两两组合）都得不出这样的结果"
+            ),
+        };
+        return std::iter::once(unknown).chain(measured).collect();
     }
-    let (total, failed) = failure.explained.unwrap_or_default();
+    let covered = failure.covered;
     let and = lang.pick(", and ", "，并且");
     let sentences: Vec<&str> = bugs.iter().map(|bug| bug.sentence.get(lang)).collect();
     let sentences = sentences.join(and).yellow();
-    let mut lines = vec![match lang {
-        Lang::En => format!(
-            "  your output equals {} {sentences}   ({total} of {total} cases, {failed} of them wrong)",
-            lesson.id
+    let id = lesson.id;
+    let mut lines = vec![match (lang, covered < total) {
+        (Lang::En, false) => format!(
+            "  your output equals {id} {sentences}   ({total} of {total} cases, {failed} of them wrong)"
         ),
-        Lang::Zh => format!(
-            "  你的输出等于 {} {sentences}   （{total} 个用例全部吻合，其中 {failed} 个是错的）",
-            lesson.id
+        (Lang::Zh, false) => format!(
+            "  你的输出等于 {id} {sentences}   （{total} 个用例全部吻合，其中 {failed} 个是错的）"
+        ),
+        (Lang::En, true) => format!(
+            "  on {covered} of {total} cases your output equals {id} {sentences}; on the others something else is wrong too"
+        ),
+        (Lang::Zh, true) => format!(
+            "  在 {total} 个用例中的 {covered} 个上，你的输出等于 {id} {sentences}；其余用例还有别的错误"
         ),
     }];
     for bug in bugs {

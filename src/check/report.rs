@@ -67,9 +67,12 @@ pub struct Failure {
     pub tolerance: Option<String>,
     /// Expected and got in full, where the case is small: per output.
     pub values: Vec<Pair>,
-    /// Ids of the planted bugs whose outputs equal the learner's on every case.
+    /// Ids of the planted bugs, one or two, whose outputs equal the learner's.
     pub bugs: Vec<String>,
-    /// On how many cases the planted bugs explain the answer (all), and how many fail.
+    /// On how many cases they do: all of them, or where more is wrong, more than half.
+    #[serde(default)]
+    pub covered: usize,
+    /// How many cases there were, and how many of them fail.
     pub explained: Option<(usize, usize)>,
     /// What was measured where no planted bug fits.
     pub facts: Vec<Fact>,

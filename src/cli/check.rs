@@ -3,6 +3,7 @@
 use super::Session;
 use super::lab::{self, Progress, Refusal};
 use super::verbs::{Arg, FORMAT, LESSON, Shape, Values, Verb};
+use super::wrap::wrap;
 use crate::check::{Options, Report, Verdict, judge_arrays, render};
 use crate::lesson::Lesson;
 use crate::solution::Answer;
@@ -103,7 +104,7 @@ fn run(session: &mut Session, values: &Values) -> Result<ExitCode, String> {
                 let json = serde_json::to_string_pretty(&report);
                 session.say(json.map_err(|error| error.to_string())?);
             } else {
-                session.say(render(lesson, &report, session.prompt(), session.lang));
+                show(session, lesson, &report);
             }
             Ok(ExitCode::from(u8::from(!passed)))
         }
@@ -113,6 +114,14 @@ fn run(session: &mut Session, values: &Values) -> Result<ExitCode, String> {
             let _ = writeln!(std::io::stderr(), "{errors}");
             Ok(ExitCode::from(2))
         }
+    }
+}
+
+/// Prints a verdict, folded to the width of the terminal.
+pub fn show(session: &Session, lesson: &Lesson, report: &Report) {
+    for line in render(lesson, report, session.prompt(), session.lang).lines() {
+        let indent = line.len() - line.trim_start().len();
+        session.say(wrap(line, session.width, indent + 2));
     }
 }
 

@@ -1,10 +1,9 @@
 //! `llmlab watch`: a verdict at every save.
 
 use super::Session;
-use super::check::{FILE, NO_SCALE, SEED, TIMEOUT, file, judge, options};
+use super::check::{self, FILE, NO_SCALE, SEED, TIMEOUT, file, judge, options};
 use super::lab::{Refusal, interrupted};
 use super::verbs::{LESSON, Values, Verb};
-use crate::check::render;
 use crate::text::Text;
 use colored::Colorize;
 use std::path::Path;
@@ -38,7 +37,7 @@ fn run(session: &mut Session, values: &Values) -> Result<ExitCode, String> {
             session.say(format!("── {} {rule}", clock()).dimmed().to_string());
             match judge(session, lesson, &path, &options) {
                 Err(_) if interrupted() => return Ok(ExitCode::SUCCESS),
-                Ok(report) => session.say(render(lesson, &report, session.prompt(), session.lang)),
+                Ok(report) => check::show(session, lesson, &report),
                 Err(Refusal::Sentence(sentence)) => session.complain(&sentence),
                 Err(Refusal::Errors(errors)) => session.say(errors),
             }

@@ -29,9 +29,14 @@ fn each<E>(visit: &mut impl FnMut(&Path, &[u8]) -> Result<(), E>) -> Result<(), 
     for (name, bytes) in FILES {
         visit(Path::new(name), bytes)?;
     }
+    // Learners' code does not link the program itself.
+    let mut visit = |path: &Path, bytes: &[u8]| match path.starts_with("src/cli") {
+        true => Ok(()),
+        false => visit(path, bytes),
+    };
     FOLDERS
         .iter()
-        .try_for_each(|(name, dir)| walk(Path::new(name), dir, visit))
+        .try_for_each(|(name, dir)| walk(Path::new(name), dir, &mut visit))
 }
 
 fn walk<E>(

@@ -173,9 +173,10 @@ pub fn goes_on(text: &str) -> bool {
     lexer::unfinished(text) || (is_headless(code) && !text.ends_with('\n'))
 }
 
-/// `fn f() -> T` with its brace yet to come, or an attribute without its item.
+/// `fn f() -> T` with its brace yet to come, or an attribute or documentation without its item.
 fn is_headless(code: &str) -> bool {
-    if code.starts_with("#[") && code.ends_with(']') && !code.contains('\n') {
+    let last = code.lines().next_back().unwrap_or_default().trim();
+    if last.starts_with("///") || (last.starts_with("#[") && last.ends_with(']')) {
         return true;
     }
     let first = code.split_whitespace().next().unwrap_or_default();
@@ -227,6 +228,7 @@ mod tests {
             "fn f() {",
             "fn f()",
             "#[derive(Debug)]",
+            "/// Adds.",
             "pub fn f(x: f32) -> f32",
             "f(",
         ] {

@@ -13,7 +13,7 @@ use super::check::{self, Bar};
 use super::lab::{interrupted, on_interrupt};
 use super::verbs::{self, Values, Verb};
 use super::{Asked, Session};
-use crate::check::{Report, Verdict, render};
+use crate::check::{Report, Verdict};
 use crate::lesson::Lesson;
 use crate::text::Text;
 use colored::Colorize;
@@ -314,12 +314,7 @@ impl Repl<'_> {
     }
 
     fn verdict(&mut self, lesson: &'static Lesson, report: &Report) {
-        self.session.say(render(
-            lesson,
-            report,
-            self.session.prompt(),
-            self.session.lang,
-        ));
+        check::show(self.session, lesson, report);
         check::record(&self.session, report);
         if report.verdict == Verdict::Passed {
             self.passed.insert(lesson.id);
@@ -364,6 +359,8 @@ impl Repl<'_> {
                     .and_then(|r| crate::lessons::find(&r.lesson));
                 match (report, lesson, text) {
                     (Some(report), Some(lesson), _) => self.verdict(lesson, &report),
+                    // A loop or a call whose value is nothing.
+                    (_, _, Some(text)) if text == "()" => {}
                     (_, _, Some(text)) => self.session.say(text),
                     _ => {}
                 }
