@@ -4,6 +4,7 @@ pub mod attention;
 pub mod cpu;
 pub mod cross_entropy;
 pub mod machine;
+pub mod mask;
 mod matmul;
 pub mod rope;
 pub mod simd;

@@ -1,6 +1,7 @@
 //! The catalogue, in teaching order. One concept = one folder and one line in each list.
 
 pub mod attention;
+pub mod attention_mask;
 pub mod class_weighted_ce;
 pub mod rope;
 pub mod stable_softmax;
@@ -11,6 +12,7 @@ use crate::lesson::Lesson;
 pub const LESSONS: &[&Lesson] = &[
     &stable_softmax::LESSON,
     &attention::LESSON,
+    &attention_mask::LESSON,
     &rope::LESSON,
     &class_weighted_ce::LESSON,
 ];

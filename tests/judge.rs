@@ -11,6 +11,7 @@ use llmlab::trace::Trace;
 
 mod styles {
     pub mod attention;
+    pub mod attention_mask;
     pub mod class_weighted_ce;
     pub mod rope;
     pub mod stable_softmax;
@@ -146,4 +147,4 @@ macro_rules! prove {
         }
     )*};
 }
-prove!(attention rope class_weighted_ce stable_softmax);
+prove!(attention attention_mask rope class_weighted_ce stable_softmax);

@@ -39,6 +39,10 @@ pub fn right() -> Named<&'static str> {
         ),
         ("whole arrays, traced", Box::new(candidate(traced))),
         ("in place on the outputs", Box::new(candidate(in_place))),
+        (
+            "as in the lesson's text",
+            Box::new(candidate(as_in_the_text)),
+        ),
     ]
 }
 
@@ -72,8 +76,8 @@ pub fn wrong() -> Named<&'static str> {
         with("sum-misses-last", |x| {
             guarded(x, |x, max| {
                 let mut sum = 0.0;
-                for j in 0..x.len() - 1 {
-                    sum += (x[j] - max).exp();
+                for x in &x[..x.len() - 1] {
+                    sum += (x - max).exp();
                 }
                 from_sum(x, max, sum)
             })
@@ -420,6 +424,32 @@ fn in_place(x: &Tensor) -> Three {
         log,
         Tensor::from_shape_vec(vec![x.shape()[0]], lse).unwrap(),
     )
+}
+
+fn as_in_the_text(x: &Tensor) -> Three {
+    let low = f32::NEG_INFINITY;
+    let max = x.map_axis(Axis(1), |row| row.fold(low, |a, &b| a.max(b)));
+    let mut shifted = x.clone();
+    for (mut row, &max) in shifted.rows_mut().into_iter().zip(&max) {
+        // Where x equals the maximum the difference is 0, also for ∞ − ∞; −∞ stays.
+        row.mapv_inplace(|x| {
+            if x == low {
+                low
+            } else if x == max {
+                0.0
+            } else {
+                x - max
+            }
+        });
+    }
+    let exp = shifted.mapv(f32::exp);
+    let sum = exp.sum_axis(Axis(1));
+    let log_sum = sum.mapv(f32::ln);
+    // A row of −∞ alone has sum 0: 0/1 = 0 and −∞ − 0 = −∞ are what is wanted there.
+    let divisor = sum.mapv(|s| if s == 0.0 { 1.0 } else { s });
+    let softmax = &exp / &divisor.view().insert_axis(Axis(1));
+    let log_softmax = &shifted - &divisor.mapv(f32::ln).insert_axis(Axis(1));
+    (softmax, log_softmax, max + log_sum)
 }
 
 fn right_lse(x: &Tensor) -> Tensor {
