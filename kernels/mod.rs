@@ -3,6 +3,7 @@
 pub mod attention;
 pub mod cpu;
 pub mod cross_entropy;
+pub mod layer_norm;
 pub mod machine;
 pub mod mask;
 mod matmul;

@@ -3,6 +3,7 @@
 pub mod attention;
 pub mod attention_mask;
 pub mod class_weighted_ce;
+pub mod layer_norm_residual;
 pub mod rope;
 pub mod stable_softmax;
 
@@ -13,6 +14,7 @@ pub const LESSONS: &[&Lesson] = &[
     &stable_softmax::LESSON,
     &attention::LESSON,
     &attention_mask::LESSON,
+    &layer_norm_residual::LESSON,
     &rope::LESSON,
     &class_weighted_ce::LESSON,
 ];

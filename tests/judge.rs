@@ -13,6 +13,7 @@ mod styles {
     pub mod attention;
     pub mod attention_mask;
     pub mod class_weighted_ce;
+    pub mod layer_norm_residual;
     pub mod rope;
     pub mod stable_softmax;
 }
@@ -147,4 +148,4 @@ macro_rules! prove {
         }
     )*};
 }
-prove!(attention attention_mask rope class_weighted_ce stable_softmax);
+prove!(stable_softmax attention attention_mask layer_norm_residual rope class_weighted_ce);

@@ -1,17 +1,16 @@
 //! The stages: shape, values, laws, scale.
 
-use super::cases;
-use super::compare::worst;
-use super::diagnose::{Judged, diagnose};
+use super::diagnose::Judged;
 use super::ended::{Death, Ended};
-use super::report::{CaseId, Divergence, Failure, LawFact, Pair, Report, Stage, Timing, Verdict};
-use super::{divergence, facts, isolate, shape, shrink};
-use crate::kernels::machine;
+use super::explain::{describe, explain};
+use super::report::{CaseId, Failure, LawFact, Report, Stage, Verdict};
+use super::scale::scale;
+use super::{cases, isolate, shape};
 use crate::lesson::Lesson;
 use crate::problem::{Arg, ArgKind, Case, Problem, Variant};
 use crate::solution::{Answer, Candidate};
 use crate::tensor::{Inputs, Outputs, Value};
-use crate::trace::{Trace, watch};
+use crate::trace::Trace;
 use serde::{Deserialize, Serialize};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
@@ -68,12 +67,12 @@ pub fn check(
             options,
             &report.convention,
         ));
-        let wrong = report.timing.as_ref().is_some_and(|t| t.wrong.is_some());
-        report.stages.push(Stage {
-            id: "scale".to_string(),
-            passed: usize::from(!wrong),
-            total: 1,
-        });
+        let timing = report.timing.as_ref();
+        let wrong = timing.is_some_and(|timing| timing.wrong.is_some());
+        let trouble = timing.is_some_and(|timing| timing.trouble.is_some());
+        report
+            .stages
+            .push(stage("scale", usize::from(!wrong && !trouble), 1));
         if wrong {
             report.verdict = Verdict::WrongValues;
         }
@@ -81,7 +80,7 @@ pub fn check(
     report
 }
 
-fn json(value: &impl Serialize) -> Vec<u8> {
+pub(super) fn json(value: &impl Serialize) -> Vec<u8> {
     serde_json::to_vec(value).unwrap_or_default()
 }
 
@@ -112,9 +111,19 @@ fn blank(lesson: &Lesson, options: &Options) -> Report {
 }
 
 /// Why a run of the candidate gave no answer to compare.
-enum Trouble {
+pub(super) enum Trouble {
     Panic(String),
     Mutated(&'static str),
+}
+
+impl Trouble {
+    /// What it is called, and the panic's words or the input's name.
+    pub(super) fn verdict(self) -> (Verdict, String) {
+        match self {
+            Trouble::Panic(words) => (Verdict::Panicked, words),
+            Trouble::Mutated(input) => (Verdict::MutatedInputs, input.to_string()),
+        }
+    }
 }
 
 /// Stages 1 to 3 in this process. `begin` is told each case before it runs.
@@ -166,24 +175,21 @@ pub fn judge(
             tolerance,
         });
     }
-    let wrong = tried.iter().any(|judged| !judged.passes());
-    if let (Some((case, trouble)), false) = (&trouble, wrong && tried.len() > 1) {
-        return troubled(report, problem, case, trouble);
-    }
-    report.stages.push(stage("shape", tried.len(), total));
-
-    // A convention counts only when every case follows it.
     let convention = settle(problem, &mut tried);
     let passed = tried.iter().filter(|judged| judged.passes()).count();
+    // Wrong values say more than a panic on another case.
+    if passed == tried.len()
+        && let Some((case, trouble)) = trouble
+    {
+        return troubled(report, problem, &case, trouble);
+    }
+    report.stages.push(stage("shape", tried.len(), total));
     report.stages.push(stage("values", passed, total));
     report.convention = convention.map(String::from);
     if passed < tried.len() {
         report.verdict = Verdict::WrongValues;
         report.failure = Some(explain(problem, candidate, convention, &tried));
         return report;
-    }
-    if let Some((case, trouble)) = &trouble {
-        return troubled(report, problem, case, trouble);
     }
     check_laws(problem, candidate, options, convention, begin, &mut report);
     report
@@ -252,27 +258,19 @@ fn stage(id: &str, passed: usize, total: usize) -> Stage {
     }
 }
 
-fn troubled(mut report: Report, problem: &Problem, case: &Case, trouble: &Trouble) -> Report {
-    let mut failure = Failure {
+fn troubled(mut report: Report, problem: &Problem, case: &Case, trouble: Trouble) -> Report {
+    let (verdict, message) = trouble.verdict();
+    report.verdict = verdict;
+    report.failure = Some(Failure {
         case: Some(case_id(problem, case)),
+        message: Some(message),
         ..Failure::default()
-    };
-    report.verdict = match trouble {
-        Trouble::Panic(message) => {
-            failure.message = Some(message.clone());
-            Verdict::Panicked
-        }
-        Trouble::Mutated(input) => {
-            failure.input = Some(input.to_string());
-            Verdict::MutatedInputs
-        }
-    };
-    report.failure = Some(failure);
+    });
     report
 }
 
 /// Runs the candidate once. It gets copies, and they are compared after.
-fn call(candidate: &dyn Candidate, inputs: &Inputs) -> Result<Vec<Answer>, Trouble> {
+pub(super) fn call(candidate: &dyn Candidate, inputs: &Inputs) -> Result<Vec<Answer>, Trouble> {
     let handed = inputs.clone();
     let answers = catch(|| candidate.run(&handed, &mut Trace::new())).map_err(Trouble::Panic)?;
     let changed = inputs
@@ -286,7 +284,7 @@ fn call(candidate: &dyn Candidate, inputs: &Inputs) -> Result<Vec<Answer>, Troub
 }
 
 /// A panic's words instead of a panic.
-fn catch<R>(work: impl FnOnce() -> R) -> Result<R, String> {
+pub(super) fn catch<R>(work: impl FnOnce() -> R) -> Result<R, String> {
     catch_unwind(AssertUnwindSafe(work)).map_err(|payload| {
         let text = payload.downcast_ref::<String>().map(String::as_str);
         let words = text.or_else(|| payload.downcast_ref::<&str>().copied());
@@ -338,93 +336,6 @@ fn settle(problem: &Problem, tried: &mut [Judged]) -> Option<&'static str> {
     settled
 }
 
-/// Everything that can be said about wrong values.
-fn explain(
-    problem: &Problem,
-    candidate: &dyn Candidate,
-    convention: Option<&'static str>,
-    tried: &[Judged],
-) -> Failure {
-    let mut wrong = tried.iter().filter(|judged| !judged.passes());
-    let first = wrong.next().expect("called when a case fails");
-    let retry = |case: &Case| {
-        let inputs = (problem.inputs)(case);
-        let got = values(call(candidate, &inputs).ok()?);
-        let want = match convention {
-            Some(id) => (problem.variant)(&inputs, &Variant(vec![id])),
-            None => (problem.reference)(&inputs, &mut Trace::new()),
-        };
-        let tolerance = (problem.tolerance)(&inputs);
-        let same_shape = shape::wrong_shape(problem, case, &got, &want).is_none();
-        let judged = Judged {
-            case: case.clone(),
-            inputs,
-            got,
-            want,
-            tolerance,
-        };
-        (same_shape && !judged.passes()).then_some(judged)
-    };
-    let small = shrink::shrink(problem, &first.case, |case| retry(case).is_some());
-    // A function that does not answer the same twice may pass now; then the first case is shown.
-    let again = retry(&small);
-    let shown = again.as_ref().unwrap_or(first);
-    let mut failure = Failure {
-        case: Some(case_id(problem, &shown.case)),
-        ..describe(problem, shown, tried)
-    };
-    if convention.is_none() {
-        failure.divergence = diverges(problem, candidate, &first.inputs);
-    }
-    failure
-}
-
-/// What the values alone say: the worst place, a planted bug that explains every case, or else
-/// what was measured on the first case that fails.
-fn describe(problem: &Problem, shown: &Judged, tried: &[Judged]) -> Failure {
-    let wrong = || tried.iter().filter(|judged| !judged.passes());
-    let (bugs, covered) =
-        diagnose(problem, tried).map_or((Vec::new(), 0), |found| (found.bugs, found.covered));
-    let first = wrong().next().filter(|_| bugs.is_empty());
-    Failure {
-        place: shown.wrong(),
-        tolerance: Some(shown.tolerance.formula.clone()),
-        explained: Some((tried.len(), wrong().count())),
-        values: listed(&shown.got, &shown.want),
-        covered,
-        bugs: bugs.iter().map(|id| id.to_string()).collect(),
-        facts: first.map_or(Vec::new(), |first| {
-            facts::measure(problem, &first.got, &first.want, first.tolerance.value)
-        }),
-        ..Failure::default()
-    }
-}
-
-fn diverges(problem: &Problem, candidate: &dyn Candidate, inputs: &Inputs) -> Option<Divergence> {
-    let (mut reference, mut own) = (Trace::new(), Trace::new());
-    (problem.reference)(inputs, &mut reference);
-    let (ran, ambient) = watch(|| catch(|| candidate.run(inputs, &mut own)));
-    ran.ok()?;
-    // Steps that the learner named say more than those that the prelude saw.
-    let learner = if own.steps().is_empty() { ambient } else { own };
-    divergence::first(&reference, &learner)
-}
-
-/// Expected and got in full, where that is short enough to read.
-fn listed(got: &Outputs, want: &Outputs) -> Vec<Pair> {
-    if want.iter().map(|array| array.len()).sum::<usize>() > 16 {
-        return Vec::new();
-    }
-    let flat = |array: &ndarray::ArrayD<f64>| array.iter().copied().collect();
-    let pairs = got.iter().zip(want);
-    pairs
-        .map(|(got, want)| Pair {
-            want: flat(want),
-            got: flat(got),
-        })
-        .collect()
-}
-
 fn check_laws(
     problem: &Problem,
     candidate: &dyn Candidate,
@@ -448,7 +359,7 @@ fn check_laws(
                 Ok(deviation) => deviation,
                 Err(words) => {
                     let panic = Trouble::Panic(words);
-                    *report = troubled(report.clone(), problem, &case, &panic);
+                    *report = troubled(report.clone(), problem, &case, panic);
                     return;
                 }
             };
@@ -487,83 +398,4 @@ pub(super) fn case_id(problem: &Problem, case: &Case) -> CaseId {
         settings: case.settings.iter().map(owned).collect(),
         changed: case.settings.iter().filter(differs).map(owned).collect(),
     }
-}
-
-/// The large case: the production kernel, the reference and the learner side by side.
-fn scale(
-    problem: &Problem,
-    candidate: &dyn Candidate,
-    options: &Options,
-    convention: &Option<String>,
-) -> Timing {
-    let case = cases::large(problem, options.seed);
-    let work = (problem.production.work)(&case);
-    let mut timing = Timing {
-        settings: case_id(problem, &case).settings,
-        kernel: (problem.production.name)(),
-        production: None,
-        learner: None,
-        reference: None,
-        limit: None,
-        flops: work.flops,
-        bytes: work.bytes,
-        wrong: None,
-        trouble: None,
-    };
-    let ended = isolate::run(options.limit(), |tell| {
-        let inputs = (problem.inputs)(&case);
-        let chosen = problem
-            .conventions
-            .iter()
-            .find(|known| Some(known.id) == convention.as_deref());
-        let (want, reference) = timed(|| (problem.reference)(&inputs, &mut Trace::new()));
-        let want = match chosen {
-            Some(known) => (problem.variant)(&inputs, &Variant(vec![known.id])),
-            None => want,
-        };
-        let mut kernel = (problem.production.prepare)(&inputs);
-        let mut runs: Vec<f64> = (0..5).map(|_| timed(|| kernel.run()).1).collect();
-        timing.reference = Some(reference);
-        timing.production = Some(median(&mut runs));
-        let (limit, bound) = machine::measure().limit(work.flops, work.bytes);
-        timing.limit = Some((limit, bound.to_string()));
-        tell(&json(&timing));
-        let (answered, first) = timed(|| call(candidate, &inputs));
-        match answered {
-            Ok(answers) => {
-                let got = values(answers);
-                timing.wrong = worst(&got, &want, (problem.tolerance)(&inputs).value);
-                let mut runs = vec![first];
-                while runs.len() < 5 && runs.iter().sum::<f64>() < 0.3 {
-                    runs.push(timed(|| candidate.run(&inputs, &mut Trace::new())).1);
-                }
-                timing.learner = Some(median(&mut runs));
-            }
-            Err(Trouble::Panic(words)) => timing.trouble = Some(words),
-            Err(Trouble::Mutated(input)) => timing.trouble = Some(input.to_string()),
-        }
-        timing.clone()
-    });
-    match ended {
-        Ended::Done(timing, _) => timing,
-        Ended::Died(death) => {
-            let known = serde_json::from_slice(&death.last).unwrap_or(timing);
-            let trouble = format!("{:?}: {}", death.verdict, death.message);
-            Timing {
-                trouble: Some(trouble),
-                ..known
-            }
-        }
-    }
-}
-
-fn timed<R>(work: impl FnOnce() -> R) -> (R, f64) {
-    let start = Instant::now();
-    let result = work();
-    (result, start.elapsed().as_secs_f64())
-}
-
-fn median(seconds: &mut [f64]) -> f64 {
-    seconds.sort_by(f64::total_cmp);
-    seconds[seconds.len() / 2]
 }

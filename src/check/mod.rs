@@ -9,12 +9,14 @@ mod diagnose;
 mod divergence;
 mod ended;
 mod entry;
+mod explain;
 mod facts;
 #[cfg_attr(not(unix), path = "inline.rs")]
 mod isolate;
 mod judge;
 mod render;
 mod report;
+mod scale;
 mod shape;
 mod shrink;
 mod words;

@@ -105,13 +105,6 @@ fn explain(
                 ));
             }
         }
-        Verdict::MutatedInputs => {
-            let input = failure.input.as_deref().unwrap_or("?").yellow();
-            lines.push(match lang {
-                Lang::En => format!("  your function changed its input {input}; work on a copy"),
-                Lang::Zh => format!("  你的函数修改了输入 {input}；请在副本上计算"),
-            });
-        }
         other => {
             let message = failure.message.as_deref().unwrap_or("");
             lines.push(format!("  {}", words::death(other, message, lang)));
@@ -306,12 +299,9 @@ fn timed(lesson: &Lesson, timing: &Timing, lang: Lang) -> Vec<String> {
     if let Some(place) = &timing.wrong {
         lines.push(format!("    {}", worst(lesson, place, lang).red()));
     }
-    if let Some(trouble) = &timing.trouble {
-        let label = lang.pick(
-            "your function gave no time here",
-            "你的函数在此没有得出结果",
-        );
-        lines.push(format!("    {label}: {trouble}"));
+    if let Some((verdict, message)) = &timing.trouble {
+        let words = words::death(*verdict, message, lang);
+        lines.push(format!("    {}", words.yellow()));
     }
     lines
 }

@@ -79,10 +79,8 @@ pub struct Failure {
     pub divergence: Option<Divergence>,
     /// The law that does not hold.
     pub law: Option<LawFact>,
-    /// A panic's words, a signal's name, an exit code.
+    /// A panic's words, a signal's name, an exit code, the input that was changed.
     pub message: Option<String>,
-    /// The input that was changed.
-    pub input: Option<String>,
 }
 
 /// An output in full.
@@ -258,7 +256,7 @@ pub struct Timing {
     /// The place where the learner's answer leaves the kernel's, if it does.
     pub wrong: Option<Place>,
     /// Why the learner's function gave no time.
-    pub trouble: Option<String>,
+    pub trouble: Option<(Verdict, String)>,
 }
 
 /// JSON has no NaN and no infinity: they travel as words.

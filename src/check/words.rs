@@ -40,6 +40,12 @@ pub fn death(verdict: Verdict, message: &str, lang: Lang) -> String {
         }
         (Verdict::Panicked, Lang::En) => format!("your function panicked: {message}"),
         (Verdict::Panicked, Lang::Zh) => format!("你的函数 panic 了：{message}"),
+        (Verdict::MutatedInputs, Lang::En) => {
+            format!("your function changed its input {message}; work on a copy")
+        }
+        (Verdict::MutatedInputs, Lang::Zh) => {
+            format!("你的函数修改了输入 {message}；请在副本上计算")
+        }
         (Verdict::TimedOut, Lang::En) => format!(
             "no answer within {message}; look for a loop that does not end (or give it longer: --timeout 60)"
         ),

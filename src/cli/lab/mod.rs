@@ -19,7 +19,9 @@ pub use file::{Refusal, check_file};
 pub use interrupt::interrupted;
 #[cfg(feature = "repl")]
 pub use interrupt::on_interrupt;
-pub use nest::{Nest, remove_stale};
+pub use nest::Nest;
+#[cfg(feature = "repl")]
+pub use nest::remove_stale;
 pub use toolchain::Toolchain;
 
 use std::path::PathBuf;

@@ -14,6 +14,7 @@ pub struct Toolchain {
     /// `x86_64-unknown-linux-gnu`
     pub host: String,
     /// Where the standard library's shared object is.
+    #[cfg(feature = "repl")]
     pub libraries: PathBuf,
     /// What `rustc -vV` prints.
     pub version: String,
@@ -57,6 +58,7 @@ impl Toolchain {
         Ok(Toolchain {
             cargo: direct("cargo", cargo),
             rustc: direct("rustc", rustc),
+            #[cfg(feature = "repl")]
             libraries: sysroot.join("lib"),
             host,
             version,

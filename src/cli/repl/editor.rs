@@ -123,9 +123,19 @@ impl Completer for Assistant {
         match complete(line, at, &self.names) {
             Offer::Files => self.files.complete_path(line, at),
             Offer::Words(start, words) => {
+                // What is found goes on with a space, as in a shell; a setting goes on with its value.
+                let command = line.trim_start().starts_with(':');
+                let found = command && words.len() == 1 && at == line.len();
+                let end = |word: &str| {
+                    if found && !word.ends_with('=') {
+                        " "
+                    } else {
+                        ""
+                    }
+                };
                 let pair = |word: String| Pair {
-                    display: word.clone(),
-                    replacement: word,
+                    replacement: word.clone() + end(&word),
+                    display: word,
                 };
                 Ok((start, words.into_iter().map(pair).collect()))
             }

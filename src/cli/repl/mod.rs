@@ -315,7 +315,7 @@ impl Repl<'_> {
 
     fn verdict(&mut self, lesson: &'static Lesson, report: &Report) {
         check::show(self.session, lesson, report);
-        check::record(&self.session, report);
+        check::record(self.session, report);
         if report.verdict == Verdict::Passed {
             self.passed.insert(lesson.id);
         }

@@ -1,0 +1,97 @@
+//! Why values are wrong: the smallest case, the cause, the step.
+
+use super::diagnose::{Judged, diagnose};
+use super::judge::{call, case_id, catch, values};
+use super::report::{Divergence, Failure, Pair};
+use super::{divergence, facts, shape, shrink};
+use crate::problem::{Case, Problem, Variant};
+use crate::solution::Candidate;
+use crate::tensor::{Inputs, Outputs};
+use crate::trace::{Trace, watch};
+
+/// Everything that can be said about wrong values.
+pub(super) fn explain(
+    problem: &Problem,
+    candidate: &dyn Candidate,
+    convention: Option<&'static str>,
+    tried: &[Judged],
+) -> Failure {
+    let mut wrong = tried.iter().filter(|judged| !judged.passes());
+    let first = wrong.next().expect("called when a case fails");
+    let retry = |case: &Case| {
+        let inputs = (problem.inputs)(case);
+        let got = values(call(candidate, &inputs).ok()?);
+        let want = match convention {
+            Some(id) => (problem.variant)(&inputs, &Variant(vec![id])),
+            None => (problem.reference)(&inputs, &mut Trace::new()),
+        };
+        let tolerance = (problem.tolerance)(&inputs);
+        let same_shape = shape::wrong_shape(problem, case, &got, &want).is_none();
+        let judged = Judged {
+            case: case.clone(),
+            inputs,
+            got,
+            want,
+            tolerance,
+        };
+        (same_shape && !judged.passes()).then_some(judged)
+    };
+    let small = shrink::shrink(problem, &first.case, |case| retry(case).is_some());
+    // A function that does not answer the same twice may pass now; then the first case is shown.
+    let again = retry(&small);
+    let shown = again.as_ref().unwrap_or(first);
+    let mut failure = Failure {
+        case: Some(case_id(problem, &shown.case)),
+        ..describe(problem, shown, tried)
+    };
+    if convention.is_none() {
+        failure.divergence = diverges(problem, candidate, &first.inputs);
+    }
+    failure
+}
+
+/// What the values alone say: the worst place, a planted bug that explains every case, or else
+/// what was measured on the first case that fails.
+pub(super) fn describe(problem: &Problem, shown: &Judged, tried: &[Judged]) -> Failure {
+    let wrong = || tried.iter().filter(|judged| !judged.passes());
+    let (bugs, covered) =
+        diagnose(problem, tried).map_or((Vec::new(), 0), |found| (found.bugs, found.covered));
+    let first = wrong().next().filter(|_| bugs.is_empty());
+    Failure {
+        place: shown.wrong(),
+        tolerance: Some(shown.tolerance.formula.clone()),
+        explained: Some((tried.len(), wrong().count())),
+        values: listed(&shown.got, &shown.want),
+        covered,
+        bugs: bugs.iter().map(|id| id.to_string()).collect(),
+        facts: first.map_or(Vec::new(), |first| {
+            facts::measure(problem, &first.got, &first.want, first.tolerance.value)
+        }),
+        ..Failure::default()
+    }
+}
+
+fn diverges(problem: &Problem, candidate: &dyn Candidate, inputs: &Inputs) -> Option<Divergence> {
+    let (mut reference, mut own) = (Trace::new(), Trace::new());
+    (problem.reference)(inputs, &mut reference);
+    let (ran, ambient) = watch(|| catch(|| candidate.run(inputs, &mut own)));
+    ran.ok()?;
+    // Steps that the learner named say more than those that the prelude saw.
+    let learner = if own.steps().is_empty() { ambient } else { own };
+    divergence::first(&reference, &learner)
+}
+
+/// Expected and got in full, where that is short enough to read.
+fn listed(got: &Outputs, want: &Outputs) -> Vec<Pair> {
+    if want.iter().map(|array| array.len()).sum::<usize>() > 16 {
+        return Vec::new();
+    }
+    let flat = |array: &ndarray::ArrayD<f64>| array.iter().copied().collect();
+    let pairs = got.iter().zip(want);
+    pairs
+        .map(|(got, want)| Pair {
+            want: flat(want),
+            got: flat(got),
+        })
+        .collect()
+}

@@ -1,0 +1,90 @@
+//! The last stage: one large case beside the production kernel and the machine's limits.
+
+use super::cases;
+use super::compare::worst;
+use super::ended::Ended;
+use super::isolate;
+use super::judge::{Options, call, case_id, json, values};
+use super::report::Timing;
+use crate::kernels::machine;
+use crate::problem::{Problem, Variant};
+use crate::solution::Candidate;
+use crate::trace::Trace;
+use std::time::Instant;
+
+/// The large case: the production kernel, the reference and the learner side by side.
+pub(super) fn scale(
+    problem: &Problem,
+    candidate: &dyn Candidate,
+    options: &Options,
+    convention: &Option<String>,
+) -> Timing {
+    let case = cases::large(problem, options.seed);
+    let work = (problem.production.work)(&case);
+    let mut timing = Timing {
+        settings: case_id(problem, &case).settings,
+        kernel: (problem.production.name)(),
+        production: None,
+        learner: None,
+        reference: None,
+        limit: None,
+        flops: work.flops,
+        bytes: work.bytes,
+        wrong: None,
+        trouble: None,
+    };
+    let ended = isolate::run(options.limit(), |tell| {
+        let inputs = (problem.inputs)(&case);
+        let chosen = problem
+            .conventions
+            .iter()
+            .find(|known| Some(known.id) == convention.as_deref());
+        let (want, reference) = timed(|| (problem.reference)(&inputs, &mut Trace::new()));
+        let want = match chosen {
+            Some(known) => (problem.variant)(&inputs, &Variant(vec![known.id])),
+            None => want,
+        };
+        let mut kernel = (problem.production.prepare)(&inputs);
+        let mut runs: Vec<f64> = (0..5).map(|_| timed(|| kernel.run()).1).collect();
+        timing.reference = Some(reference);
+        timing.production = Some(median(&mut runs));
+        let (limit, bound) = machine::measure().limit(work.flops, work.bytes);
+        timing.limit = Some((limit, bound.to_string()));
+        tell(&json(&timing));
+        let (answered, first) = timed(|| call(candidate, &inputs));
+        match answered {
+            Ok(answers) => {
+                let got = values(answers);
+                timing.wrong = worst(&got, &want, (problem.tolerance)(&inputs).value);
+                let mut runs = vec![first];
+                while runs.len() < 5 && runs.iter().sum::<f64>() < 0.3 {
+                    runs.push(timed(|| candidate.run(&inputs, &mut Trace::new())).1);
+                }
+                timing.learner = Some(median(&mut runs));
+            }
+            Err(trouble) => timing.trouble = Some(trouble.verdict()),
+        }
+        timing.clone()
+    });
+    match ended {
+        Ended::Done(timing, _) => timing,
+        Ended::Died(death) => {
+            let known = serde_json::from_slice(&death.last).unwrap_or(timing);
+            Timing {
+                trouble: Some((death.verdict, death.message)),
+                ..known
+            }
+        }
+    }
+}
+
+fn timed<R>(work: impl FnOnce() -> R) -> (R, f64) {
+    let start = Instant::now();
+    let result = work();
+    (result, start.elapsed().as_secs_f64())
+}
+
+fn median(seconds: &mut [f64]) -> f64 {
+    seconds.sort_by(f64::total_cmp);
+    seconds[seconds.len() / 2]
+}
