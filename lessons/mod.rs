@@ -2,16 +2,20 @@
 
 pub mod alibi;
 pub mod attention;
+pub mod attention_mask;
 pub mod class_weighted_ce;
 pub mod layer_norm_residual;
 pub mod multi_head_attention;
 pub mod rope;
+pub mod stable_softmax;
 
 use crate::lesson::Lesson;
 
 /// Every lesson, in teaching order.
 pub const LESSONS: &[&Lesson] = &[
+    &stable_softmax::LESSON,
     &attention::LESSON,
+    &attention_mask::LESSON,
     &multi_head_attention::LESSON,
     &layer_norm_residual::LESSON,
     &rope::LESSON,

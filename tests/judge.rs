@@ -12,10 +12,12 @@ use llmlab::trace::Trace;
 mod styles {
     pub mod alibi;
     pub mod attention;
+    pub mod attention_mask;
     pub mod class_weighted_ce;
     pub mod layer_norm_residual;
     pub mod multi_head_attention;
     pub mod rope;
+    pub mod stable_softmax;
 }
 
 type Named<T> = Vec<(T, Box<dyn Candidate>)>;
@@ -148,4 +150,4 @@ macro_rules! prove {
         }
     )*};
 }
-prove!(attention multi_head_attention layer_norm_residual rope alibi class_weighted_ce);
+prove!(stable_softmax attention attention_mask multi_head_attention layer_norm_residual rope alibi class_weighted_ce);

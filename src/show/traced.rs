@@ -142,7 +142,9 @@ fn needed(problem: &Problem, source: &Source) -> f64 {
     (problem.reference)(&inputs, &mut trace);
     let scaled = |axes: &[&str], shape: &[usize]| {
         let sizes = axes.iter().zip(shape);
-        let sizes = sizes.map(|(axis, &from)| from as f64 * growth(axis, from).unwrap_or(most));
+        let fixed = |axis: &str| if axis == "1" { 1.0 } else { most };
+        let sizes =
+            sizes.map(|(axis, &from)| from as f64 * growth(axis, from).unwrap_or(fixed(axis)));
         8.0 * sizes.product::<f64>()
     };
     let steps = trace.steps().iter().map(|step| {
