@@ -2,6 +2,7 @@
 
 pub mod attention;
 pub mod class_weighted_ce;
+pub mod cross_attention;
 pub mod multi_head_attention;
 pub mod rope;
 
@@ -11,6 +12,7 @@ use crate::lesson::Lesson;
 pub const LESSONS: &[&Lesson] = &[
     &attention::LESSON,
     &multi_head_attention::LESSON,
+    &cross_attention::LESSON,
     &rope::LESSON,
     &class_weighted_ce::LESSON,
 ];

@@ -12,6 +12,7 @@ use llmlab::trace::Trace;
 mod styles {
     pub mod attention;
     pub mod class_weighted_ce;
+    pub mod cross_attention;
     pub mod multi_head_attention;
     pub mod rope;
 }
@@ -146,4 +147,4 @@ macro_rules! prove {
         }
     )*};
 }
-prove!(attention multi_head_attention rope class_weighted_ce);
+prove!(attention multi_head_attention cross_attention rope class_weighted_ce);
