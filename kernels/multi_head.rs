@@ -77,7 +77,7 @@ pub fn multi_head_attention(
     }
     let (dk, group) = (d / h, h / h_kv);
     let f = h_kv * dk;
-    for (operand, want, got) in [
+    lengths([
         ("x", b * n * d, x.len()),
         ("w_q", d * d, weights.q.len()),
         ("w_k", d * f, weights.k.len()),
@@ -85,11 +85,7 @@ pub fn multi_head_attention(
         ("w_o", d * d, weights.o.len()),
         ("mask", n * n, mask.map_or(n * n, <[f32]>::len)),
         ("out", b * n * d, out.len()),
-    ] {
-        if want != got {
-            return Err(Misfit::Length { operand, want, got });
-        }
-    }
+    ])?;
     let project = |w: &[f32], heads: usize| {
         let mut flat = vec![0.0; b * n * heads * dk];
         linear(&mut flat, x, w, d);
@@ -117,6 +113,84 @@ pub fn multi_head_attention(
     let mut heads = vec![0.0; b * n * d];
     attention(&mut heads, &q, &k, &v, mask, grouped).map_err(Misfit::Attention)?;
     linear(out, &swap(&heads, [b, h, n, dk]), weights.o, d);
+    Ok(())
+}
+
+/// Sizes of cross-attention: batch, target tokens, source tokens, decoder width, encoder width, heads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CrossShape {
+    pub b: usize,
+    pub n: usize,
+    pub m: usize,
+    pub d: usize,
+    pub c: usize,
+    pub h: usize,
+}
+
+/// Writes multi-head attention of the decoder's `x [b n d]` over the encoder's `memory [b m c]` to
+/// `out [b n d]`; `weights.k` and `weights.v` are `[c d]`, and `mask [b m]` is added to the scores.
+///
+/// # Errors
+/// [`Misfit`], when the heads or an operand's length do not fit the shape.
+pub fn cross_attention(
+    out: &mut [f32],
+    x: &[f32],
+    memory: &[f32],
+    weights: Weights<'_>,
+    mask: &[f32],
+    shape: CrossShape,
+) -> Result<(), Misfit> {
+    let CrossShape { b, n, m, d, c, h } = shape;
+    if d == 0 || c == 0 || h == 0 || d % h != 0 {
+        let h_kv = h;
+        return Err(Misfit::Heads(Shape { b, n, d, h, h_kv }));
+    }
+    lengths([
+        ("x", b * n * d, x.len()),
+        ("memory", b * m * c, memory.len()),
+        ("w_q", d * d, weights.q.len()),
+        ("w_k", c * d, weights.k.len()),
+        ("w_v", c * d, weights.v.len()),
+        ("w_o", d * d, weights.o.len()),
+        ("mask", b * m, mask.len()),
+        ("out", b * n * d, out.len()),
+    ])?;
+    let dk = d / h;
+    let project = |x: &[f32], w: &[f32], tokens: usize, width: usize| {
+        let mut flat = vec![0.0; b * tokens * d];
+        linear(&mut flat, x, w, width);
+        swap(&flat, [b, tokens, h, dk])
+    };
+    let q = project(x, weights.q, n, d);
+    let (k, v) = (
+        project(memory, weights.k, m, c),
+        project(memory, weights.v, m, c),
+    );
+    let mask = Mask {
+        values: mask,
+        strides: [m, 0, 0, 1],
+    };
+    let heads = attention::Shape {
+        b,
+        h,
+        n,
+        m,
+        d: dk,
+        dv: dk,
+    };
+    let mut read = vec![0.0; b * n * d];
+    attention(&mut read, &q, &k, &v, Some(mask), heads).map_err(Misfit::Attention)?;
+    linear(out, &swap(&read, [b, h, n, dk]), weights.o, d);
+    Ok(())
+}
+
+/// Whether every operand has the elements that it should have.
+fn lengths<const N: usize>(operands: [(&'static str, usize, usize); N]) -> Result<(), Misfit> {
+    for (operand, want, got) in operands {
+        if want != got {
+            return Err(Misfit::Length { operand, want, got });
+        }
+    }
     Ok(())
 }
 

@@ -4,6 +4,7 @@ pub mod alibi;
 pub mod attention;
 pub mod attention_mask;
 pub mod class_weighted_ce;
+pub mod cross_attention;
 pub mod layer_norm_residual;
 pub mod multi_head_attention;
 pub mod rope;
@@ -17,6 +18,7 @@ pub const LESSONS: &[&Lesson] = &[
     &attention::LESSON,
     &attention_mask::LESSON,
     &multi_head_attention::LESSON,
+    &cross_attention::LESSON,
     &layer_norm_residual::LESSON,
     &rope::LESSON,
     &alibi::LESSON,

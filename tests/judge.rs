@@ -14,6 +14,7 @@ mod styles {
     pub mod attention;
     pub mod attention_mask;
     pub mod class_weighted_ce;
+    pub mod cross_attention;
     pub mod layer_norm_residual;
     pub mod multi_head_attention;
     pub mod rope;
@@ -150,4 +151,4 @@ macro_rules! prove {
         }
     )*};
 }
-prove!(stable_softmax attention attention_mask multi_head_attention layer_norm_residual rope alibi class_weighted_ce);
+prove!(stable_softmax attention attention_mask multi_head_attention cross_attention layer_norm_residual rope alibi class_weighted_ce);
