@@ -76,6 +76,9 @@ fn soft(scores: Vec<f64>) -> Vec<f64> {
     softmax(&row, 0).into_iter().collect()
 }
 
+/// The bias of slope m at query i and key j.
+type Bias = fn(f64, f64, f64) -> f64;
+
 /// Σ weight·distance of the last query.
 fn mean_distance(weights: &[f64]) -> f64 {
     let last = weights.len() - 1;
@@ -122,7 +125,7 @@ fn sign(lang: Lang) -> String {
         .map(|_| (0..12).map(|_| rng.random::<f64>()).sum::<f64>() - 6.0)
         .collect();
     let equal = vec![0.0; last + 1];
-    let row = |scores: &[f64], bias: fn(f64, f64, f64) -> f64| {
+    let row = |scores: &[f64], bias: Bias| {
         let each = scores.iter().enumerate();
         let weights = soft(
             each.map(|(j, s)| s + bias(slope, last as f64, j as f64))
@@ -130,7 +133,7 @@ fn sign(lang: Lang) -> String {
         );
         (mean_distance(&weights), 100.0 * weights[0])
     };
-    let forms: [(Text, fn(f64, f64, f64) -> f64); 4] = [
+    let forms: [(Text, Bias); 4] = [
         (Text::new("no bias      ", "无偏置      "), |_, _, _| 0.0),
         (
             Text::new("−m·(i − j)   ", "−m·(i − j)  "),

@@ -33,7 +33,8 @@ fn slopes_are_those_of_the_paper() {
     assert_eq!(slopes(8), eight);
     let twelve = slopes(12);
     assert_eq!(twelve[..8], eight);
-    let more = [0.70711, 0.35355, 0.17678, 0.08839];
+    // 2^(−0.5), 2^(−1.5) …: every second slope of 16 heads.
+    let more = [-0.5, -1.5, -2.5, -3.5].map(f64::exp2);
     let near = |(a, b): (&f64, &f64)| (a - b).abs() < 5e-6;
     assert!(twelve[8..].iter().zip(&more).all(near), "{twelve:?}");
     for h in 1..100 {

@@ -74,9 +74,9 @@ pub fn variant(inputs: &Inputs, variant: &Variant) -> Outputs {
     }
     let minus_infinity = |keep: &f64| if *keep == 0.0 { f64::NEG_INFINITY } else { 0.0 };
     if has("masked-score-zero") {
-        scores = scores * &keep;
+        scores *= &keep;
     } else if has("keep-mask-added") {
-        scores = scores + &keep;
+        scores += &keep;
     } else if !has("mask-after-softmax") {
         scores = scores + keep.map(minus_infinity);
     }
@@ -93,7 +93,7 @@ pub fn variant(inputs: &Inputs, variant: &Variant) -> Outputs {
         false => softmax(&scores, 3),
     };
     if has("mask-after-softmax") {
-        weights = weights * &keep;
+        weights *= &keep;
     }
     let heads = einsum("b h n m, b h m k -> b h n k", &[&weights, &v]);
     let concat = match has("concat-wrong-order") {

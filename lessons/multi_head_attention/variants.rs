@@ -71,7 +71,7 @@ pub fn variant(inputs: &Inputs, variant: &Variant) -> Outputs {
     let mask = inputs.optional("mask").map(|mask| mask.mapv(f64::from));
     let mask = mask.filter(|_| !has("mask-ignored"));
     if let Some(mask) = mask.as_ref().filter(|_| !has("mask-after-softmax")) {
-        scores = scores + mask;
+        scores += mask;
     }
     if has("always-causal") {
         scores = scores + causal_mask::<f64>(n, n);
