@@ -60,7 +60,7 @@ fn text(session: &Session, lesson: &Lesson) -> String {
     let tries = [
         (
             format!("trace {id}"),
-            lang.pick("every step with its shape", "逐步查看每一步的形状"),
+            lang.pick("every step, with shapes", "逐步查看每一步的形状"),
         ),
         (
             format!("start {id}"),
@@ -78,7 +78,7 @@ fn text(session: &Session, lesson: &Lesson) -> String {
     }
     if !lesson.claims.is_empty() {
         let command = markdown::pad(&session.command(&format!("claims {id}")), 32);
-        let about = lang.pick("what the notes get wrong", "笔记里哪些说法有误");
+        let about = lang.pick("the notes corrected", "笔记里哪些说法有误");
         out += &format!("  {} {about}\n", command.cyan());
     }
     out
