@@ -260,7 +260,9 @@ fn tolerance(inputs: &Inputs) -> Tolerance {
 /// Lays the operands out row-major (they nearly always are) and the mask by strides.
 fn prepare(inputs: &Inputs) -> Prepared<'_> {
     let [q, k, v] = ["q", "k", "v"].map(|name| inputs.float(name).as_standard_layout());
-    let mask = inputs.optional("mask").map(|mask| mask.as_standard_layout());
+    let mask = inputs
+        .optional("mask")
+        .map(|mask| mask.as_standard_layout());
     let [b, h, n, d] = [0, 1, 2, 3].map(|axis| q.len_of(Axis(axis)));
     let (m, dv) = (k.shape()[2], v.shape()[3]);
     let shape = Shape { b, h, n, m, d, dv };
