@@ -49,7 +49,11 @@ fn verdicts_and_exit_codes() {
     write("wrong.rs", rope().starter);
     let run = check(dir.path(), &["rope", "wrong.rs"]);
     assert_eq!(run.code, 1, "{}{}", run.out, run.err);
-    assert!(run.out.contains("the `todo!()` is still in it"), "{}", run.out);
+    assert!(
+        run.out.contains("the `todo!()` is still in it"),
+        "{}",
+        run.out
+    );
 }
 
 #[test]
