@@ -102,7 +102,11 @@ impl Kernel {
             let inside = Arc::clone(&shared);
             let nest = nest.share();
             std::thread::spawn(move || {
-                if let Err(sentence) = work(&inside, &nest, &to_do, &out, lang) {
+                let work = || work(&inside, &nest, &to_do, &out, lang);
+                // A panic of evcxr's has been shown by then.
+                let ended = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+                let gone = || Err("Rust has stopped working in this session".to_string());
+                if let Err(sentence) = ended.unwrap_or_else(|_| gone()) {
                     set(&inside.state, State::Failed(sentence));
                 }
             })
@@ -128,6 +132,13 @@ impl Kernel {
     pub fn compiled(&self) -> Option<String> {
         let nest = self.nest.as_ref()?;
         std::fs::read_to_string(nest.path().join("src/lib.rs")).ok()
+    }
+
+    /// Whether the thread has ended: no event will come.
+    pub fn is_gone(&self) -> bool {
+        self.thread
+            .as_ref()
+            .is_none_or(|thread| thread.is_finished())
     }
 
     /// Evaluates Rust. Events follow.

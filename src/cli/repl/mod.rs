@@ -473,6 +473,14 @@ impl Repl<'_> {
                 Some(Event::Done(outcome)) => break outcome,
                 Some(_) if stop.is_some() => {}
                 Some(event) => self.print(event, &mut stderr),
+                None if self.kernel.is_gone() => {
+                    self.session.complain(self.session.lang.pick(
+                        "Rust has stopped working in this session; commands still work, and a new \
+                         session starts it again",
+                        "本次会话中的 Rust 已停止工作；命令仍可使用，重新打开会话即可恢复",
+                    ));
+                    return None;
+                }
                 None => {}
             }
             if stop.is_none() && interrupted() {
