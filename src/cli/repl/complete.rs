@@ -194,7 +194,7 @@ mod tests {
     fn offers_what_fits() {
         assert!(words(":ch").contains(&"check".to_string()));
         assert!(words(":hi").contains(&"hint".to_string()));
-        assert_eq!(words(":check attention-"), ["attention-mask"]);
+        assert_eq!(words(":check rop"), ["rope"]);
         assert_eq!(words(":check attention "), ["<files>"]);
         assert!(words(":check attention --").contains(&"--seed".to_string()));
         assert_eq!(words(":list --format j"), ["json"]);
