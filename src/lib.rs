@@ -3,31 +3,44 @@
 //! Imports run one way: `cli → lessons → {lesson, problem, trace, ops}` and `lessons → kernels`.
 //! Only `cli` talks to a terminal.
 
+// What learners' code is compiled with: tensors, operations, the tracer.
+pub mod export;
+pub mod ops;
+pub mod solution;
+pub mod tensor;
+pub mod trace;
+
+// What knows lessons, judges and shows.
+#[cfg(feature = "lessons")]
 pub mod bench;
+#[cfg(feature = "lessons")]
 pub mod bind;
+#[cfg(feature = "lessons")]
 pub mod check;
 #[cfg(feature = "terminal")]
 pub mod cli;
+#[cfg(feature = "lessons")]
+#[path = "../kernels/mod.rs"]
+pub mod kernels;
+#[cfg(feature = "lessons")]
 pub mod lesson;
+#[cfg(feature = "lessons")]
+#[path = "../lessons/mod.rs"]
+pub mod lessons;
+#[cfg(feature = "lessons")]
 pub mod near;
 #[cfg(feature = "terminal")]
 pub mod npz;
-pub mod ops;
+#[cfg(feature = "lessons")]
 pub mod problem;
 #[cfg(feature = "terminal")]
 pub mod quiz;
+#[cfg(feature = "lessons")]
 pub mod show;
-pub mod solution;
 #[cfg(feature = "terminal")]
 pub mod store;
-pub mod tensor;
+#[cfg(feature = "lessons")]
 pub mod text;
-pub mod trace;
-
-#[path = "../kernels/mod.rs"]
-pub mod kernels;
-#[path = "../lessons/mod.rs"]
-pub mod lessons;
 
 /// What a learner's file and the REPL start with: `use llmlab::prelude::*;`
 pub mod prelude {

@@ -1,12 +1,111 @@
 //! A learner's function as something that the judge can run.
 
-use crate::tensor::Inputs;
-use crate::trace::Trace;
+use crate::tensor::{Inputs, Value};
+use crate::trace::{Trace, watch};
 use ndarray::{ArrayBase, ArrayD, Data, Dimension, arr0};
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Instant;
 
-/// Anything that answers a problem: a Rust function, or arrays computed elsewhere.
+/// Anything that answers a problem: a Rust function, or one in a library of its own.
 pub trait Candidate {
+    /// May panic, and may do to the inputs what it should not.
     fn run(&self, inputs: &Inputs, trace: &mut Trace) -> Vec<Answer>;
+
+    /// Runs once on copies of the inputs, and says what came of it. With `traced`, the prelude's
+    /// operations trace themselves where the function names no steps.
+    ///
+    /// # Errors
+    /// [`Trouble`]: a panic, or inputs that were changed.
+    fn attempt(&self, inputs: &Inputs, traced: bool) -> Result<Run, Trouble> {
+        attempt(&mut |inputs, trace| self.run(inputs, trace), inputs, traced)
+    }
+}
+
+/// [`Candidate::attempt`], compiled once.
+fn attempt(
+    run: &mut dyn FnMut(&Inputs, &mut Trace) -> Vec<Answer>,
+    inputs: &Inputs,
+    traced: bool,
+) -> Result<Run, Trouble> {
+    let handed = inputs.clone();
+    let mut own = Trace::new();
+    SECONDS.set(f64::NAN);
+    let start = Instant::now();
+    let mut work = || catch(|| run(&handed, &mut own));
+    let (answered, ambient) = match traced {
+        true => watch(&mut work),
+        false => (work(), Trace::new()),
+    };
+    let whole = start.elapsed().as_secs_f64();
+    let answers = answered.map_err(Trouble::Panic)?;
+    let changed = inputs
+        .iter()
+        .zip(handed.iter())
+        .find(|((_, before), (_, after))| !identical(before, after));
+    if let Some(((name, _), _)) = changed {
+        return Err(Trouble::Mutated(name.to_string()));
+    }
+    let seconds = SECONDS.get();
+    Ok(Run {
+        answers,
+        trace: if own.steps().is_empty() { ambient } else { own },
+        seconds: if seconds.is_nan() { whole } else { seconds },
+    })
+}
+
+/// One run that ended with answers.
+pub struct Run {
+    pub answers: Vec<Answer>,
+    /// Its steps, where these were asked for.
+    pub trace: Trace,
+    /// What the function itself took.
+    pub seconds: f64,
+}
+
+/// Why a run gave no answer to compare.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// With its words.
+    Panic(String),
+    /// The input that was changed.
+    Mutated(String),
+}
+
+thread_local! {
+    /// What the last [`measured`] call on this thread took.
+    static SECONDS: Cell<f64> = const { Cell::new(f64::NAN) };
+}
+
+/// Runs the learner's function, and notes what it took: without the copies made around it.
+pub fn measured<R>(work: impl FnOnce() -> R) -> R {
+    let start = Instant::now();
+    let result = work();
+    SECONDS.set(start.elapsed().as_secs_f64());
+    result
+}
+
+/// A panic's words instead of a panic.
+///
+/// # Errors
+/// The words.
+pub fn catch<R>(work: impl FnOnce() -> R) -> Result<R, String> {
+    catch_unwind(AssertUnwindSafe(work)).map_err(|payload| {
+        let text = payload.downcast_ref::<String>().map(String::as_str);
+        let words = text.or_else(|| payload.downcast_ref::<&str>().copied());
+        words.unwrap_or("a panic without words").to_string()
+    })
+}
+
+/// Equal to the bit, NaN included.
+fn identical(before: &Value, after: &Value) -> bool {
+    match (before, after) {
+        (Value::Float(a), Value::Float(b)) => {
+            let bits = |x: &f32| x.to_bits();
+            a.shape() == b.shape() && a.iter().map(bits).eq(b.iter().map(bits))
+        }
+        _ => before == after,
+    }
 }
 
 /// One output as it came.
@@ -28,6 +127,61 @@ pub struct Traced;
 )]
 pub trait Solution<E, M> {
     fn call(&self, inputs: &Inputs, trace: &mut Trace) -> Vec<Answer>;
+}
+
+/// A function that takes these arguments; `M` says whether it takes a trace after them.
+#[diagnostic::on_unimplemented(
+    message = "this function does not have the exercise's signature",
+    label = "`llmlab start <lesson>` shows the signature; a last argument `trace: &mut Trace` is optional"
+)]
+pub trait Callable<Args, M> {
+    fn call(&self, args: Args, trace: &mut Trace) -> Vec<Answer>;
+}
+
+macro_rules! callable {
+    ($($arg:ident)+) => {
+        impl<F, R, $($arg),+> Callable<($($arg),+,), Plain> for F
+        where
+            F: Fn($($arg),+) -> R,
+            R: Output,
+        {
+            #[allow(non_snake_case)]
+            fn call(&self, ($($arg),+,): ($($arg),+,), _: &mut Trace) -> Vec<Answer> {
+                measured(|| self($($arg),+)).answers()
+            }
+        }
+
+        impl<F, R, $($arg),+> Callable<($($arg),+,), Traced> for F
+        where
+            F: Fn($($arg),+, &mut Trace) -> R,
+            R: Output,
+        {
+            #[allow(non_snake_case)]
+            fn call(&self, ($($arg),+,): ($($arg),+,), trace: &mut Trace) -> Vec<Answer> {
+                measured(|| self($($arg),+, trace)).answers()
+            }
+        }
+    };
+}
+callable!(A);
+callable!(A B);
+callable!(A B C);
+callable!(A B C D);
+callable!(A B C D E);
+callable!(A B C D E G);
+callable!(A B C D E G H);
+callable!(A B C D E G H I);
+callable!(A B C D E G H I J);
+callable!(A B C D E G H I J K);
+callable!(A B C D E G H I J K L);
+callable!(A B C D E G H I J K L N);
+
+/// Calls a function that has the signature, with or without a trace.
+pub fn apply<F, Args, M>(function: &F, args: Args, trace: &mut Trace) -> Vec<Answer>
+where
+    F: Callable<Args, M>,
+{
+    function.call(args, trace)
 }
 
 /// What a learner's function may return: a tensor (f32 or f64, of any static or dynamic rank), a
@@ -98,7 +252,7 @@ macro_rules! exercise {
                 inputs: &$crate::tensor::Inputs,
                 _: &mut $crate::trace::Trace,
             ) -> Vec<$crate::solution::Answer> {
-                self($($crate::exercise!(@value $kind inputs $name)),+).answers()
+                $crate::solution::measured(|| self($($crate::exercise!(@value $kind inputs $name)),+)).answers()
             }
         }
 
@@ -112,7 +266,7 @@ macro_rules! exercise {
                 inputs: &$crate::tensor::Inputs,
                 trace: &mut $crate::trace::Trace,
             ) -> Vec<$crate::solution::Answer> {
-                self($($crate::exercise!(@value $kind inputs $name)),+, trace).answers()
+                $crate::solution::measured(|| self($($crate::exercise!(@value $kind inputs $name)),+, trace)).answers()
             }
         }
 

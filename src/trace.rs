@@ -1,12 +1,12 @@
 //! The only shape tracer: a run as a list of named steps over named axes.
 
 use ndarray::{ArrayBase, ArrayD, Data, Dimension};
-use serde::Serialize;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 /// One step of a run.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
+#[cfg_attr(feature = "lessons", derive(serde::Serialize))]
 pub struct Step {
     /// A short name, unique in the trace: `scores`.
     pub name: String,
@@ -25,7 +25,7 @@ pub struct Step {
     /// What is worth seeing in the values: `rows sum to 1`.
     pub note: Option<String>,
     /// The result.
-    #[serde(skip)]
+    #[cfg_attr(feature = "lessons", serde(skip))]
     pub value: ArrayD<f64>,
 }
 
@@ -94,6 +94,19 @@ impl Trace {
         S: Data<Elem = T>,
         D: Dimension,
     {
+        let value = value.mapv(T::to_f64).into_dyn();
+        self.push(name, formula, spec, T::DTYPE, value)
+    }
+
+    /// [`Trace::step`], compiled once for all types.
+    fn push(
+        &mut self,
+        name: &str,
+        formula: &str,
+        spec: &str,
+        dtype: &'static str,
+        value: ArrayD<f64>,
+    ) -> &mut Step {
         let (operands, result) = match spec.split_once("->") {
             Some((operands, result)) => (operands, result),
             None => ("", spec),
@@ -123,11 +136,11 @@ impl Trace {
             formula: formula.to_string(),
             spec: spec.trim().to_string(),
             axes,
-            dtype: T::DTYPE,
+            dtype,
             flops,
             bytes,
             note: None,
-            value: value.mapv(T::to_f64).into_dyn(),
+            value,
         });
         self.steps.last_mut().expect("a step was just pushed")
     }

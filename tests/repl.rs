@@ -1,162 +1,12 @@
 //! The REPL as a person meets it: the real program in a pseudo-terminal.
 #![cfg(feature = "repl")]
 
-use portable_pty::{Child, CommandBuilder, PtySize, native_pty_system};
-use std::io::{Read, Write};
-use std::path::PathBuf;
+mod pty;
+
+use pty::{Terminal, cache};
+use std::io::Write;
 use std::process::{Command, Stdio};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-
-/// Long enough for a first build on a busy machine; `LLMLAB_PATIENCE` sets other seconds.
-fn patience() -> Duration {
-    let asked = std::env::var("LLMLAB_PATIENCE").ok();
-    Duration::from_secs(asked.and_then(|text| text.parse().ok()).unwrap_or(600))
-}
-
-/// One workshop for all tests of this file, and for the next run of them.
-fn cache() -> PathBuf {
-    PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("repl-cache")
-}
-
-/// The program in a terminal of 40 lines and 100 columns.
-struct Terminal {
-    child: Box<dyn Child + Send + Sync>,
-    keys: Box<dyn Write + Send>,
-    screen: Arc<Mutex<String>>,
-    /// How much of the screen was read by `expect`.
-    read: usize,
-    _master: Box<dyn portable_pty::MasterPty + Send>,
-}
-
-impl Terminal {
-    fn start() -> Terminal {
-        let size = PtySize {
-            rows: 40,
-            cols: 100,
-            pixel_width: 0,
-            pixel_height: 0,
-        };
-        let pair = native_pty_system().openpty(size).unwrap();
-        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_llmlab"));
-        command.arg("repl");
-        command.env("LLMLAB_CACHE", cache());
-        command.env("LLMLAB_DATA", cache().join("data"));
-        command.env("LLMLAB_LANG", "en");
-        command.env("NO_COLOR", "1");
-        command.env("TERM", "xterm");
-        let child = pair.slave.spawn_command(command).unwrap();
-        let mut output = pair.master.try_clone_reader().unwrap();
-        let screen = Arc::new(Mutex::new(String::new()));
-        let writer = Arc::clone(&screen);
-        std::thread::spawn(move || {
-            let mut buffer = [0; 4096];
-            while let Ok(count @ 1..) = output.read(&mut buffer) {
-                let text = String::from_utf8_lossy(&buffer[..count]);
-                writer.lock().unwrap().push_str(&text);
-            }
-        });
-        Terminal {
-            child,
-            keys: pair.master.take_writer().unwrap(),
-            screen,
-            read: 0,
-            _master: pair.master,
-        }
-    }
-
-    /// Types a line (or several) and Enter, as soon as there is a prompt.
-    fn enter(&mut self, text: &str) {
-        let start = Instant::now();
-        // An empty line types nothing and still waits.
-        while !plain(&self.screen.lock().unwrap()).ends_with("llmlab> ") {
-            assert!(start.elapsed() < patience(), "no prompt for «{text}»");
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        for line in text.lines() {
-            let before = self.screen.lock().unwrap().len();
-            self.press(&format!("{line}\r"));
-            while self.screen.lock().unwrap().len() == before {
-                std::thread::sleep(Duration::from_millis(5));
-            }
-            std::thread::sleep(Duration::from_millis(50));
-        }
-    }
-
-    /// Gives the program time to take in what was pressed.
-    fn settle(&self) {
-        std::thread::sleep(Duration::from_millis(300));
-    }
-
-    /// Pastes as terminals do: all lines are one input.
-    fn paste(&mut self, text: &str) {
-        self.enter("");
-        self.press(&format!("\x1b[200~{}\x1b[201~", text.trim_end()));
-        self.settle();
-        self.press("\r");
-        self.settle();
-    }
-
-    fn press(&mut self, keys: &str) {
-        self.keys.write_all(keys.as_bytes()).unwrap();
-        self.keys.flush().unwrap();
-    }
-
-    /// Waits until `words` are on the screen, after what earlier calls waited for.
-    fn expect(&mut self, words: &str) -> Duration {
-        let start = Instant::now();
-        loop {
-            let screen = plain(&self.screen.lock().unwrap());
-            if let Some(at) = screen[self.read.min(screen.len())..].find(words) {
-                self.read += at + words.len();
-                return start.elapsed();
-            }
-            assert!(
-                start.elapsed() < patience(),
-                "«{words}» did not come; the screen from there on:\n{}",
-                &screen[self.read.min(screen.len())..]
-            );
-            std::thread::sleep(Duration::from_millis(20));
-        }
-    }
-
-    /// Waits for the program's end.
-    fn end(mut self) -> String {
-        let start = Instant::now();
-        while self.child.try_wait().unwrap().is_none() {
-            assert!(start.elapsed() < patience(), "the program does not end");
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        assert!(self.child.wait().unwrap().success());
-        plain(&self.screen.lock().unwrap())
-    }
-}
-
-impl Drop for Terminal {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-    }
-}
-
-/// The screen without control sequences; complete ones only, so that it only ever grows.
-fn plain(screen: &str) -> String {
-    let mut out = String::new();
-    let mut chars = screen.chars();
-    while let Some(c) = chars.next() {
-        match c {
-            '\x1b' => {
-                // What clears a line is the end of what was there.
-                if chars.next() == Some('[') && chars.find(|c| c.is_ascii_alphabetic()) == Some('K')
-                {
-                    out.push('\n');
-                }
-            }
-            '\r' => {}
-            c => out.push(c),
-        }
-    }
-    out
-}
 
 const WRONG: &str = "fn rope(q: &Tensor, k: &Tensor, _: &Labels, _: f64) -> (Tensor, Tensor) {
 (q.clone(), k.clone())
@@ -164,7 +14,7 @@ const WRONG: &str = "fn rope(q: &Tensor, k: &Tensor, _: &Labels, _: f64) -> (Ten
 
 #[test]
 fn a_whole_session() {
-    let mut repl = Terminal::start();
+    let mut repl = Terminal::start(&["repl"]);
     let prompt = repl.expect("llmlab> ");
     println!("prompt after {prompt:?}");
     // Commands work while Rust starts.

@@ -1,5 +1,4 @@
-//! How compiled learners' code reaches the judge: from a notebook or the REPL, and from a program
-//! made of one file.
+//! How a notebook's code reaches the judge.
 
 use super::judge::{Options, check};
 use super::render::render;
@@ -25,18 +24,6 @@ pub fn notebook(lesson: &Lesson, candidate: &dyn Candidate, options: &str) {
             );
         }
         Err(words) => show("text/plain", &words),
-    }
-}
-
-/// Judges one file's function and prints the report, one line of JSON, behind `REPORT`.
-pub fn runner(lesson: &Lesson, candidate: &dyn Candidate) {
-    let options = std::env::args().nth(1).unwrap_or_default();
-    match report(lesson, candidate, &options) {
-        Ok(report) => println!(
-            "{REPORT} {}",
-            serde_json::to_string(&report).unwrap_or_default()
-        ),
-        Err(words) => eprintln!("{words}"),
     }
 }
 

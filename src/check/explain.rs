@@ -1,13 +1,13 @@
 //! Why values are wrong: the smallest case, the cause, the step.
 
 use super::diagnose::{Judged, diagnose};
-use super::judge::{call, case_id, catch, values};
+use super::judge::{case_id, values};
 use super::report::{Divergence, Failure, Pair};
 use super::{divergence, facts, shape, shrink};
 use crate::problem::{Case, Problem, Variant};
 use crate::solution::Candidate;
 use crate::tensor::{Inputs, Outputs};
-use crate::trace::{Trace, watch};
+use crate::trace::Trace;
 
 /// Everything that can be said about wrong values.
 pub(super) fn explain(
@@ -20,7 +20,7 @@ pub(super) fn explain(
     let first = wrong.next().expect("called when a case fails");
     let retry = |case: &Case| {
         let inputs = (problem.inputs)(case);
-        let got = values(call(candidate, &inputs).ok()?);
+        let got = values(candidate.attempt(&inputs, false).ok()?.answers);
         let want = match convention {
             Some(id) => (problem.variant)(&inputs, &Variant(vec![id])),
             None => (problem.reference)(&inputs, &mut Trace::new()),
@@ -72,13 +72,10 @@ pub(super) fn describe(problem: &Problem, shown: &Judged, tried: &[Judged]) -> F
 }
 
 fn diverges(problem: &Problem, candidate: &dyn Candidate, inputs: &Inputs) -> Option<Divergence> {
-    let (mut reference, mut own) = (Trace::new(), Trace::new());
+    let mut reference = Trace::new();
     (problem.reference)(inputs, &mut reference);
-    let (ran, ambient) = watch(|| catch(|| candidate.run(inputs, &mut own)));
-    ran.ok()?;
-    // Steps that the learner named say more than those that the prelude saw.
-    let learner = if own.steps().is_empty() { ambient } else { own };
-    divergence::first(&reference, &learner)
+    let run = candidate.attempt(inputs, true).ok()?;
+    divergence::first(&reference, &run.trace)
 }
 
 /// Expected and got in full, where that is short enough to read.

@@ -8,11 +8,10 @@ use super::scale::scale;
 use super::{cases, isolate, shape};
 use crate::lesson::Lesson;
 use crate::problem::{Arg, ArgKind, Case, Problem, Variant};
-use crate::solution::{Answer, Candidate};
-use crate::tensor::{Inputs, Outputs, Value};
+use crate::solution::{Answer, Candidate, Trouble, catch};
+use crate::tensor::{Inputs, Outputs};
 use crate::trace::Trace;
 use serde::{Deserialize, Serialize};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 /// How to check.
@@ -110,19 +109,11 @@ fn blank(lesson: &Lesson, options: &Options) -> Report {
     }
 }
 
-/// Why a run of the candidate gave no answer to compare.
-pub(super) enum Trouble {
-    Panic(String),
-    Mutated(&'static str),
-}
-
-impl Trouble {
-    /// What it is called, and the panic's words or the input's name.
-    pub(super) fn verdict(self) -> (Verdict, String) {
-        match self {
-            Trouble::Panic(words) => (Verdict::Panicked, words),
-            Trouble::Mutated(input) => (Verdict::MutatedInputs, input.to_string()),
-        }
+/// What a trouble is called, and the panic's words or the input's name.
+pub(super) fn verdict(trouble: Trouble) -> (Verdict, String) {
+    match trouble {
+        Trouble::Panic(words) => (Verdict::Panicked, words),
+        Trouble::Mutated(input) => (Verdict::MutatedInputs, input),
     }
 }
 
@@ -138,7 +129,8 @@ pub fn judge(
     let mut run = |case: &Case| {
         begin(&case_id(problem, case));
         let inputs = (problem.inputs)(case);
-        call(candidate, &inputs).map(|answers| (inputs, answers))
+        let run = candidate.attempt(&inputs, false);
+        run.map(|run| (inputs, run.answers))
     };
 
     let mut tried = Vec::new();
@@ -259,7 +251,7 @@ fn stage(id: &str, passed: usize, total: usize) -> Stage {
 }
 
 fn troubled(mut report: Report, problem: &Problem, case: &Case, trouble: Trouble) -> Report {
-    let (verdict, message) = trouble.verdict();
+    let (verdict, message) = verdict(trouble);
     report.verdict = verdict;
     report.failure = Some(Failure {
         case: Some(case_id(problem, case)),
@@ -267,40 +259,6 @@ fn troubled(mut report: Report, problem: &Problem, case: &Case, trouble: Trouble
         ..Failure::default()
     });
     report
-}
-
-/// Runs the candidate once. It gets copies, and they are compared after.
-pub(super) fn call(candidate: &dyn Candidate, inputs: &Inputs) -> Result<Vec<Answer>, Trouble> {
-    let handed = inputs.clone();
-    let answers = catch(|| candidate.run(&handed, &mut Trace::new())).map_err(Trouble::Panic)?;
-    let changed = inputs
-        .iter()
-        .zip(handed.iter())
-        .find(|((_, before), (_, after))| !identical(before, after));
-    match changed {
-        Some(((name, _), _)) => Err(Trouble::Mutated(name)),
-        None => Ok(answers),
-    }
-}
-
-/// A panic's words instead of a panic.
-pub(super) fn catch<R>(work: impl FnOnce() -> R) -> Result<R, String> {
-    catch_unwind(AssertUnwindSafe(work)).map_err(|payload| {
-        let text = payload.downcast_ref::<String>().map(String::as_str);
-        let words = text.or_else(|| payload.downcast_ref::<&str>().copied());
-        words.unwrap_or("a panic without words").to_string()
-    })
-}
-
-/// Equal to the bit, NaN included.
-fn identical(before: &Value, after: &Value) -> bool {
-    match (before, after) {
-        (Value::Float(a), Value::Float(b)) => {
-            let bits = |x: &f32| x.to_bits();
-            a.shape() == b.shape() && a.iter().map(bits).eq(b.iter().map(bits))
-        }
-        _ => before == after,
-    }
 }
 
 pub(super) fn values(answers: Vec<Answer>) -> Outputs {

@@ -24,7 +24,7 @@ mod words;
 pub use cases::{CaseError, all, case, large};
 pub use compare::{matches, worst};
 pub use diagnose::{Diagnosis, diagnose};
-pub use entry::{REPORT, notebook, runner};
+pub use entry::{REPORT, notebook};
 pub use judge::{Options, check, judge, judge_arrays};
 pub use render::{render, replay};
 pub use report::{
@@ -47,19 +47,5 @@ macro_rules! check {
             &$crate::lessons::$lesson::candidate($lesson),
             $options,
         )
-    };
-}
-
-/// The `main` of a program that judges one file: `runner!(attention, solution)` takes the function
-/// `solution::attention`, reads options as JSON from the first argument and prints the report.
-#[macro_export]
-macro_rules! runner {
-    ($lesson:ident, $module:ident) => {
-        fn main() {
-            $crate::check::runner(
-                &$crate::lessons::$lesson::LESSON,
-                &$crate::lessons::$lesson::candidate($module::$lesson),
-            )
-        }
     };
 }

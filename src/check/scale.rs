@@ -4,7 +4,7 @@ use super::cases;
 use super::compare::worst;
 use super::ended::Ended;
 use super::isolate;
-use super::judge::{Options, call, case_id, json, values};
+use super::judge::{Options, case_id, json, values, verdict};
 use super::report::Timing;
 use crate::kernels::machine;
 use crate::problem::{Problem, Variant};
@@ -51,18 +51,20 @@ pub(super) fn scale(
         let (limit, bound) = machine::measure().limit(work.flops, work.bytes);
         timing.limit = Some((limit, bound.to_string()));
         tell(&json(&timing));
-        let (answered, first) = timed(|| call(candidate, &inputs));
-        match answered {
-            Ok(answers) => {
-                let got = values(answers);
+        match candidate.attempt(&inputs, false) {
+            Ok(first) => {
+                let got = values(first.answers);
                 timing.wrong = worst(&got, &want, (problem.tolerance)(&inputs).value);
-                let mut runs = vec![first];
+                let mut runs = vec![first.seconds];
                 while runs.len() < 5 && runs.iter().sum::<f64>() < 0.3 {
-                    runs.push(timed(|| candidate.run(&inputs, &mut Trace::new())).1);
+                    let Ok(again) = candidate.attempt(&inputs, false) else {
+                        break;
+                    };
+                    runs.push(again.seconds);
                 }
                 timing.learner = Some(median(&mut runs));
             }
-            Err(trouble) => timing.trouble = Some(trouble.verdict()),
+            Err(trouble) => timing.trouble = Some(verdict(trouble)),
         }
         timing.clone()
     });

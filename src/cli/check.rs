@@ -136,8 +136,8 @@ pub fn judge(
     options: &Options,
 ) -> Result<Report, Refusal> {
     let mut bar = Bar::new(session.lang.pick(
-        "first use on this machine: compiling the library, about 30 s",
-        "本机首次使用：正在编译库，约 30 秒",
+        "first use on this machine: compiling the library, about 10 s",
+        "本机首次使用：正在编译库，约 10 秒",
     ));
     let report = lab::check_file(session, lesson, file, options, &mut |at| bar.show(at));
     bar.clear();

@@ -35,6 +35,9 @@ use std::process::ExitCode;
 /// Runs the program on the process' arguments.
 pub fn main() -> ExitCode {
     let words: Vec<OsString> = std::env::args_os().collect();
+    if let Some(judged) = lab::judge::serve(&words) {
+        return judged;
+    }
     let mut session = Session::new();
     session.lang = verbs::asked_lang(&words);
     match verbs::parse_in(session.lang, words) {

@@ -1,13 +1,13 @@
 //! From a learner's file to a verdict.
 
 use super::rustc::{self, Rejected};
-use super::{Lab, Nest, Progress, nest};
-use crate::check::{Options, REPORT, Report};
+use super::{Lab, Nest, Progress, judge, nest};
+use crate::check::{Options, Report};
 use crate::cli::Session;
 use crate::lesson::Lesson;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Child;
 use std::time::{Duration, Instant};
 
 /// What a solution may be long at most.
@@ -44,9 +44,9 @@ pub fn check_file(
     let built = lab.build(progress)?;
     nest::remove_stale();
     let nest = Nest::new()?;
-    let program = rustc::compile(&lab, &built, &nest, lesson, path, &text)
+    let library = rustc::compile(&lab, &built, &nest, lesson, path, &text)
         .map_err(|rejected| refuse(session, lesson, path, rejected))?;
-    run(session, &program, options)
+    run(session, lesson, &library, options)
 }
 
 fn read(session: &Session, lesson: &Lesson, path: &Path) -> Result<String, String> {
@@ -128,21 +128,21 @@ fn refuse(session: &Session, lesson: &Lesson, path: &Path, rejected: Rejected) -
     })
 }
 
-/// Runs the program, which guards itself; a limit from outside guards the guard.
-fn run(session: &Session, program: &Path, options: &Options) -> Result<Report, Refusal> {
-    let json = serde_json::to_string(options).map_err(|error| error.to_string())?;
-    let mut child = Command::new(program)
-        .arg(json)
-        .env("LLMLAB_LANG", session.lang.pick("en", "zh"))
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
+/// Runs the judge, which guards itself; a limit from outside guards the guard.
+fn run(
+    session: &Session,
+    lesson: &Lesson,
+    library: &Path,
+    options: &Options,
+) -> Result<Report, Refusal> {
+    let mut child = judge::command(lesson, library, options, session.lang)
         .spawn()
-        .map_err(|error| format!("the compiled solution cannot be run: {error}"))?;
+        .map_err(|error| format!("the judge cannot be started: {error}"))?;
     let stdout = child.stdout.take();
     let reader = std::thread::spawn(move || {
         let lines = stdout.map(|out| BufReader::new(out).lines());
         let mut lines = lines.into_iter().flatten().map_while(Result::ok);
-        lines.find_map(|line| serde_json::from_str::<Report>(line.strip_prefix(REPORT)?).ok())
+        lines.find_map(|line| judge::report(&line))
     });
     // Three times over: the stages, the large case, and what surrounds them.
     let seconds = (3.0 * options.timeout + 10.0).clamp(10.0, 1e6);

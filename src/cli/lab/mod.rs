@@ -7,6 +7,7 @@ mod build;
 mod carried;
 mod file;
 mod interrupt;
+pub mod judge;
 pub mod lexer;
 mod nest;
 mod rustc;

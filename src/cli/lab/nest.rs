@@ -46,6 +46,16 @@ impl Nest {
         &self.path
     }
 
+    /// A folder that stands for the standard library's sources. Reading the real ones takes evcxr
+    /// seconds at each start, to infer types that it learns from rustc as well.
+    #[cfg(feature = "repl")]
+    pub fn no_sources(&self) -> PathBuf {
+        let folder = self.path.join("no-sources");
+        // Where this fails, the start is slow, and that is all.
+        let _ = fs::create_dir_all(folder.join("core"));
+        folder
+    }
+
     /// Brings what is compiled and not yet here: the dependencies, so that this project
     /// compiles only itself.
     ///

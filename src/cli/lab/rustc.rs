@@ -6,7 +6,10 @@ use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// Why there is no program.
+/// What the compiled library is called here.
+const LIBRARY: &str = "solution.so";
+
+/// Why there is no library.
 #[derive(Clone, Debug)]
 pub enum Rejected {
     /// rustc's errors, as rustc shows them.
@@ -19,7 +22,7 @@ pub enum Rejected {
     Trouble(String),
 }
 
-/// Compiles `text`, shown to its writer as `path`, to a program that prints a report.
+/// Compiles `text`, shown to its writer as `path`, to a library for the judge.
 ///
 /// # Errors
 /// See [`Rejected`].
@@ -38,22 +41,21 @@ pub fn compile(
     let entry = match super::lexer::unfinished(text) {
         true => String::new(),
         false => format!(
-            "\n#[doc(hidden)] pub fn __llmlab_entry() {{ ::llmlab::check::runner(\
-             &::llmlab::lessons::{name}::LESSON, &::llmlab::lessons::{name}::candidate({name})) }}\n"
+            "\n#[doc(hidden)] pub fn __llmlab_entry() -> ::llmlab::export::Entry {{ ::{} }}\n",
+            super::judge::entry(lesson.problem, &name)
         ),
     };
     let lines = text.lines().count();
-    let (main, program) = (nest.path().join("main.rs"), nest.path().join("program"));
+    let (main, library) = (nest.path().join("main.rs"), nest.path().join(LIBRARY));
     std::fs::write(nest.path().join("solution.rs"), text.to_string() + &entry).map_err(trouble)?;
-    let start = "mod solution;\nfn main() { solution::__llmlab_entry() }\n";
-    std::fs::write(&main, start).map_err(trouble)?;
+    std::fs::write(&main, "pub mod solution;\n").map_err(trouble)?;
     let mut command = Command::new(&lab.toolchain.rustc);
     command
         .current_dir(nest.path())
         .args([
             "main.rs",
             "--edition=2024",
-            "--crate-type=bin",
+            "--crate-type=cdylib",
             "-Awarnings",
         ])
         // Those of the REPL, so that a function behaves alike in both.
@@ -69,10 +71,10 @@ pub fn compile(
         .arg(joined("-Ldependency=", &lab.deps()))
         .arg(joined("-Ldependency=", &lab.host_deps()))
         .arg("-o")
-        .arg(&program);
+        .arg(&library);
     let output = command.stdin(Stdio::null()).output().map_err(trouble)?;
     if output.status.success() {
-        return Ok(program);
+        return Ok(library);
     }
     let stderr = String::from_utf8_lossy(&output.stderr);
     let messages: Vec<Value> = stderr

@@ -48,9 +48,15 @@ impl Toolchain {
             ));
         }
         // The tools themselves start faster than rustup's stand-ins for them.
-        let sysroot = output(Command::new(&rustc).args(["--print", "sysroot"]))?;
-        let sysroot = Path::new(sysroot.trim());
-        let bin = sysroot.join("bin");
+        let print = ["--print", "sysroot", "--print", "target-libdir"];
+        let printed = output(Command::new(&rustc).args(print))?;
+        let mut lines = printed.lines().map(|line| Path::new(line.trim()));
+        let mut folder = || {
+            lines
+                .next()
+                .ok_or("rustc does not say where it is installed")
+        };
+        let bin = folder()?.join("bin");
         let direct = |tool: &str, known: PathBuf| {
             let path = bin.join(format!("{tool}{}", std::env::consts::EXE_SUFFIX));
             if path.is_file() { path } else { known }
@@ -59,7 +65,7 @@ impl Toolchain {
             cargo: direct("cargo", cargo),
             rustc: direct("rustc", rustc),
             #[cfg(feature = "repl")]
-            libraries: sysroot.join("lib"),
+            libraries: folder()?.to_path_buf(),
             host,
             version,
         })

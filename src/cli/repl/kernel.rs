@@ -1,11 +1,14 @@
 //! evcxr in a thread of its own: it starts while the person reads the prompt.
 
 use super::stream::{Stream, forward};
-use crate::check::{Options, REPORT, Report};
-use crate::cli::lab::{self, Lab, Nest, Progress};
+use crate::check::{Options, Report};
+use crate::cli::lab::{self, Lab, Nest, Progress, judge};
+use crate::lesson::Lesson;
 use crate::text::Lang;
 use evcxr::{CommandContext, CompilationError, EvalContext, EvalOutputs};
-use std::process::{Child, Command};
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -25,6 +28,8 @@ pub enum State {
 /// What the kernel is asked.
 enum Request {
     Run(String),
+    /// Judge what was typed for this lesson.
+    Check(&'static Lesson, Options),
     Reset,
 }
 
@@ -63,6 +68,8 @@ struct Shared {
     state: Mutex<State>,
     names: Mutex<Names>,
     child: Mutex<Option<Arc<Mutex<Child>>>>,
+    /// The judge, while it works.
+    judge: Mutex<Option<Child>>,
     /// Whether the running evaluation was killed on purpose.
     killed: AtomicBool,
 }
@@ -89,6 +96,7 @@ impl Kernel {
             state: Mutex::new(state),
             names: Mutex::default(),
             child: Mutex::default(),
+            judge: Mutex::default(),
             killed: AtomicBool::new(false),
         });
         let (requests, to_do) = channel();
@@ -97,6 +105,7 @@ impl Kernel {
             // SAFETY: no other thread of this program runs yet.
             unsafe {
                 std::env::set_var("EVCXR_TMPDIR", nest.path());
+                std::env::set_var("RUST_SRC_PATH", nest.no_sources());
                 std::env::remove_var("CARGO_ENCODED_RUSTFLAGS");
             }
             let inside = Arc::clone(&shared);
@@ -147,9 +156,8 @@ impl Kernel {
     }
 
     /// Judges the function that was typed. Events follow.
-    pub fn check(&self, function: &str, options: &Options) {
-        let json = serde_json::to_string(options).unwrap_or_default();
-        self.run(format!("llmlab::check!({function}, r#\"{json}\"#);"));
+    pub fn check(&self, lesson: &'static Lesson, options: &Options) {
+        self.ask(Request::Check(lesson, options.clone()));
     }
 
     /// Forgets functions and variables. Events follow.
@@ -170,8 +178,14 @@ impl Kernel {
         self.events.recv_timeout(patience).ok()
     }
 
-    /// Kills the process that runs the code, with all its children. The kernel starts a new one.
+    /// Kills the judge where it works; otherwise the process that runs the code, with all its
+    /// children. The kernel starts a new one.
     pub fn kill(&self) {
+        if let Some(judge) = &mut *lock(&self.shared.judge) {
+            // Its own children die with it. Fails when it is dead already.
+            let _ = judge.kill();
+            return;
+        }
         self.shared.killed.store(true, Ordering::SeqCst);
         let child = lock(&self.shared.child).clone();
         let Some(child) = child else { return };
@@ -225,8 +239,8 @@ fn work(
     set(&shared.state, State::Starting);
     nest.seed(&lab)
         .map_err(|error| format!("cannot write to {}: {error}", nest.path().display()))?;
-    let mut context = context(&lab, shared, out, lang)
-        .map_err(|error| format!("Rust does not start: {error}"))?;
+    let mut context =
+        context(&lab, shared, out).map_err(|error| format!("Rust does not start: {error}"))?;
     set(&shared.state, State::Ready);
     let checked = Arc::new(AtomicBool::new(false));
     let (flag, background) = (Arc::clone(&checked), lab.clone());
@@ -241,6 +255,14 @@ fn work(
         }
         let outcome = match request {
             Request::Run(code) => outcome(context.execute(&code)),
+            Request::Check(lesson, options) => {
+                let function = lesson.id.replace('-', "_");
+                let entry = judge::entry(lesson.problem, &function);
+                match context.execute(&format!("{entry};")) {
+                    Ok(_) => judged(shared, &lab, nest, lesson, &options, (out, lang)),
+                    failed => outcome(failed),
+                }
+            }
             Request::Reset => {
                 let cleared = context.execute(":clear");
                 let begun = cleared.and_then(|_| begin(&mut context, &lab));
@@ -259,6 +281,71 @@ fn work(
         }
     }
     Ok(())
+}
+
+/// Runs the judge on the library of the evaluation before.
+fn judged(
+    shared: &Shared,
+    lab: &Lab,
+    nest: &Nest,
+    lesson: &'static Lesson,
+    options: &Options,
+    (out, lang): (&SyncSender<Event>, Lang),
+) -> Outcome {
+    let words = lang.pick("the judge was stopped", "判题已中断");
+    let stopped = || Outcome::Message(words.to_string());
+    let Some(library) = newest(lab, nest) else {
+        return stopped();
+    };
+    let mut command = judge::command(lesson, &library, options, lang);
+    find_std(&mut command, lab);
+    lab::detach(&mut command);
+    let child = command.stderr(Stdio::piped()).spawn();
+    let (mut child, stdout, stderr) = match child {
+        Ok(mut child) => {
+            let (out, err) = (child.stdout.take(), child.stderr.take());
+            (child, out, err)
+        }
+        Err(error) => return Outcome::Message(error.to_string()),
+    };
+    let (Some(stdout), Some(stderr)) = (stdout, stderr) else {
+        let _ = child.kill();
+        return stopped();
+    };
+    *lock(&shared.judge) = Some(child);
+    let teller = out.clone();
+    let told = std::thread::spawn(move || {
+        for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+            let _ = teller.send(Event::Line(Stream::Err, line));
+        }
+    });
+    let mut lines = BufReader::new(stdout).lines().map_while(Result::ok);
+    let report = lines.find_map(|line| judge::report(&line));
+    let _ = told.join();
+    if let Some(mut child) = lock(&shared.judge).take() {
+        let _ = child.wait();
+    }
+    match report {
+        Some(report) => Outcome::Value {
+            text: None,
+            report: Some(Box::new(report)),
+        },
+        None => stopped(),
+    }
+}
+
+/// The library that evcxr compiled last: `libcode_7.so`.
+fn newest(lab: &Lab, nest: &Nest) -> Option<PathBuf> {
+    let target = nest.path().join("target").join(&lab.toolchain.host);
+    let folders = [target.join("debug"), target.join("debug/deps")];
+    let files = folders.iter().filter_map(|folder| folder.read_dir().ok());
+    let numbered = files.flatten().flatten().filter_map(|entry| {
+        let path = entry.path();
+        let stem = path.file_stem()?.to_str()?;
+        let number: u32 = stem.split_once("code_")?.1.parse().ok()?;
+        Some((number, path))
+    });
+    numbered.max().map(|(_, path)| path)
 }
 
 /// An evaluation that was killed at its very end may have succeeded: the next one must not find
@@ -280,12 +367,23 @@ fn context(
     lab: &Lab,
     shared: &Arc<Shared>,
     out: &SyncSender<Event>,
-    lang: Lang,
 ) -> Result<CommandContext, evcxr::Error> {
     let mut command = Command::new(std::env::current_exe()?);
-    command.env("LLMLAB_LANG", lang.pick("en", "zh"));
-    // Where the workshop and the toolchain are in one home directory, the path to the standard
-    // library that evcxr's objects carry is a level off.
+    find_std(&mut command, lab);
+    lab::detach(&mut command);
+    let (context, outputs) = EvalContext::with_subprocess_command(command)?;
+    set(&shared.child, Some(context.process_handle()));
+    let mut context = CommandContext::with_eval_context(context);
+    let (stdout, stderr) = (outputs.stdout, outputs.stderr);
+    forward!(stdout, Stream::Out, out.clone());
+    forward!(stderr, Stream::Err, out.clone());
+    begin(&mut context, lab)?;
+    Ok(context)
+}
+
+/// Where the workshop and the toolchain are in one home directory, the path to the standard library
+/// that evcxr's objects carry is a level off.
+fn find_std(command: &mut Command, lab: &Lab) {
     let variable = match cfg!(target_os = "macos") {
         true => "DYLD_LIBRARY_PATH",
         false => "LD_LIBRARY_PATH",
@@ -296,15 +394,6 @@ fn context(
     if let Ok(path) = std::env::join_paths(libraries) {
         command.env(variable, path);
     }
-    lab::detach(&mut command);
-    let (context, outputs) = EvalContext::with_subprocess_command(command)?;
-    set(&shared.child, Some(context.process_handle()));
-    let mut context = CommandContext::with_eval_context(context);
-    let (stdout, stderr) = (outputs.stdout, outputs.stderr);
-    forward!(stdout, Stream::Out, out.clone());
-    forward!(stderr, Stream::Err, out.clone());
-    begin(&mut context, lab)?;
-    Ok(context)
 }
 
 /// What every session starts with. The linker and cargo's offline mode are those of the first
@@ -325,13 +414,10 @@ fn variables(context: &CommandContext) -> Vec<(String, String)> {
 
 fn outcome(result: Result<EvalOutputs, evcxr::Error>) -> Outcome {
     match result {
-        Ok(outputs) => {
-            let report = outputs.get(REPORT);
-            Outcome::Value {
-                text: outputs.get("text/plain").map(str::to_string),
-                report: report.and_then(|json| serde_json::from_str(json).ok()),
-            }
-        }
+        Ok(outputs) => Outcome::Value {
+            text: outputs.get("text/plain").map(str::to_string),
+            report: None,
+        },
         Err(evcxr::Error::CompilationErrors(errors)) => Outcome::Errors(errors),
         Err(evcxr::Error::SubprocessTerminated(words)) => {
             let status = words.lines().last().unwrap_or_default();

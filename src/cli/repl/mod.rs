@@ -289,7 +289,7 @@ impl Repl<'_> {
         if !self.wait_ready() {
             return Ok(());
         }
-        self.kernel.check(&function, &options);
+        self.kernel.check(lesson, &options);
         match self.follow() {
             Some(Outcome::Value {
                 report: Some(report),
@@ -433,8 +433,8 @@ impl Repl<'_> {
     fn wait_ready(&mut self) -> bool {
         let lang = self.session.lang;
         let mut bar = Bar::new(lang.pick(
-            "first use on this machine: compiling the library, about 30 s",
-            "本机首次使用：正在编译库，约 30 秒",
+            "first use on this machine: compiling the library, about 10 s",
+            "本机首次使用：正在编译库，约 10 秒",
         ));
         let starting = lang.pick("starting Rust …", "正在启动 Rust ……");
         loop {
