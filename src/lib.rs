@@ -9,6 +9,7 @@ pub mod check;
 #[cfg(feature = "terminal")]
 pub mod cli;
 pub mod lesson;
+pub mod memory;
 pub mod near;
 #[cfg(feature = "terminal")]
 pub mod npz;

@@ -98,7 +98,8 @@ macro_rules! exercise {
                 inputs: &$crate::tensor::Inputs,
                 _: &mut $crate::trace::Trace,
             ) -> Vec<$crate::solution::Answer> {
-                self($($crate::exercise!(@value $kind inputs $name)),+).answers()
+                let output = self($($crate::exercise!(@value $kind inputs $name)),+);
+                $crate::memory::returned(output).answers()
             }
         }
 
@@ -112,7 +113,8 @@ macro_rules! exercise {
                 inputs: &$crate::tensor::Inputs,
                 trace: &mut $crate::trace::Trace,
             ) -> Vec<$crate::solution::Answer> {
-                self($($crate::exercise!(@value $kind inputs $name)),+, trace).answers()
+                let output = self($($crate::exercise!(@value $kind inputs $name)),+, trace);
+                $crate::memory::returned(output).answers()
             }
         }
 

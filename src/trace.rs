@@ -118,16 +118,19 @@ impl Trace {
             );
         }
         let (flops, bytes) = self.cost(operands, &axes);
-        self.steps.push(Step {
-            name: name.to_string(),
-            formula: formula.to_string(),
-            spec: spec.trim().to_string(),
-            axes,
-            dtype: T::DTYPE,
-            flops,
-            bytes,
-            note: None,
-            value: value.mapv(T::to_f64).into_dyn(),
+        // A learner's trace is no part of what the function holds.
+        crate::memory::uncounted(|| {
+            self.steps.push(Step {
+                name: name.to_string(),
+                formula: formula.to_string(),
+                spec: spec.trim().to_string(),
+                axes,
+                dtype: T::DTYPE,
+                flops,
+                bytes,
+                note: None,
+                value: value.mapv(T::to_f64).into_dyn(),
+            })
         });
         self.steps.last_mut().expect("a step was just pushed")
     }
