@@ -1,7 +1,8 @@
 //! A learner's function as the one entry of a shared library, which the judge, another program,
 //! loads. Both sides see C structs only, so neither need know how the other was compiled.
 
-use crate::solution::{Answer, Candidate, Run, Trouble};
+use crate::memory::Peak;
+use crate::solution::{Answer, Candidate, Run, Trouble, Watch};
 use crate::tensor::{Inputs, Value};
 use crate::trace::{Element, Trace};
 use ndarray::{ArrayD, IxDyn};
@@ -93,7 +94,7 @@ impl Item {
 pub struct Call {
     inputs: *const Item,
     count: usize,
-    traced: bool,
+    watch: Watch,
     reply: extern "C" fn(*mut c_void, &Reply),
     /// Handed to `reply` as it is.
     host: *mut c_void,
@@ -110,6 +111,18 @@ pub struct Reply {
     steps: *const Item,
     steps_count: usize,
     seconds: f64,
+    /// Bytes held at the peak.
+    peak: u64,
+    known: Known,
+}
+
+/// Whether the peak is known.
+#[repr(C)]
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Known {
+    Not,
+    Exactly,
+    About,
 }
 
 #[repr(C)]
@@ -124,7 +137,7 @@ enum Ended {
 ///
 /// # Errors
 /// [`Trouble`], as it happened over there.
-pub fn ask(entry: Entry, inputs: &Inputs, traced: bool) -> Result<Run, Trouble> {
+pub fn ask(entry: Entry, inputs: &Inputs, watch: Watch) -> Result<Run, Trouble> {
     let contiguous: Vec<(&str, Value)> = inputs
         .iter()
         .map(|(name, value)| (name, standard(value)))
@@ -150,7 +163,7 @@ pub fn ask(entry: Entry, inputs: &Inputs, traced: bool) -> Result<Run, Trouble> 
     entry(&Call {
         inputs: items.as_ptr(),
         count: items.len(),
-        traced,
+        watch,
         reply: receive,
         host: (&raw mut result).cast(),
     });
@@ -193,6 +206,10 @@ fn run(reply: &Reply) -> Run {
         answers: answers.iter().map(answer).collect(),
         trace,
         seconds: reply.seconds,
+        peak: (reply.known != Known::Not).then_some(Peak {
+            bytes: reply.peak,
+            exact: reply.known == Known::Exactly,
+        }),
     }
 }
 
@@ -216,7 +233,7 @@ pub fn answer(call: &Call, candidate: &dyn Candidate) {
             },
         );
     }
-    let attempt = candidate.attempt(&inputs, call.traced);
+    let attempt = candidate.attempt(&inputs, call.watch);
     let (ended, words) = match &attempt {
         Ok(_) => (Ended::Answered, ""),
         Err(Trouble::Panic(words)) => (Ended::Panicked, words.as_str()),
@@ -250,6 +267,7 @@ pub fn answer(call: &Call, candidate: &dyn Candidate) {
             )
         })
         .collect();
+    let peak = run.and_then(|run| run.peak);
     let reply = Reply {
         ended,
         words: words.into(),
@@ -258,6 +276,12 @@ pub fn answer(call: &Call, candidate: &dyn Candidate) {
         steps: steps.as_ptr(),
         steps_count: steps.len(),
         seconds: run.map_or(f64::NAN, |run| run.seconds),
+        peak: peak.map_or(0, |peak| peak.bytes),
+        known: match peak {
+            None => Known::Not,
+            Some(peak) if peak.exact => Known::Exactly,
+            Some(_) => Known::About,
+        },
     };
     (call.reply)(call.host, &reply);
 }

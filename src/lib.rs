@@ -5,6 +5,7 @@
 
 // What learners' code is compiled with: tensors, operations, the tracer.
 pub mod export;
+pub mod memory;
 pub mod ops;
 pub mod solution;
 pub mod tensor;

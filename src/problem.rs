@@ -30,6 +30,8 @@ pub struct Problem {
     /// How far a right f32 answer may be from the truth.
     pub tolerance: fn(&Inputs) -> Tolerance,
     pub laws: &'static [Law],
+    /// Where memory is part of the exercise: what a right answer may hold.
+    pub memory: Option<Memory>,
     pub production: Production,
 }
 
@@ -210,6 +212,20 @@ pub struct Tolerance {
     pub value: f64,
     /// With its numbers: `4·ε·(2·d·max|q|·max|k|/√d + m)·max|v|`.
     pub formula: String,
+}
+
+/// How much memory an answer may hold at its peak, beyond its inputs and its output. Measured in the
+/// large case ([`Production::scale`]).
+#[derive(Clone, Copy)]
+pub struct Memory {
+    /// In bytes.
+    pub allowed: fn(&Case) -> u64,
+    /// What an answer that holds more has most likely made: `an n×m matrix of f32 scores`.
+    pub usual: Text,
+    /// Its bytes.
+    pub usual_bytes: fn(&Case) -> u64,
+    /// How to do without it: one sentence.
+    pub repair: Text,
 }
 
 /// Runs the learner's function on inputs of a law's choosing.

@@ -1,5 +1,6 @@
 //! A learner's function as something that the judge can run.
 
+use crate::memory::{self, Peak};
 use crate::tensor::{Inputs, Value};
 use crate::trace::{Trace, watch};
 use ndarray::{ArrayBase, ArrayD, Data, Dimension, arr0};
@@ -12,13 +13,12 @@ pub trait Candidate {
     /// May panic, and may do to the inputs what it should not.
     fn run(&self, inputs: &Inputs, trace: &mut Trace) -> Vec<Answer>;
 
-    /// Runs once on copies of the inputs, and says what came of it. With `traced`, the prelude's
-    /// operations trace themselves where the function names no steps.
+    /// Runs once on copies of the inputs, and says what came of it.
     ///
     /// # Errors
     /// [`Trouble`]: a panic, or inputs that were changed.
-    fn attempt(&self, inputs: &Inputs, traced: bool) -> Result<Run, Trouble> {
-        attempt(&mut |inputs, trace| self.run(inputs, trace), inputs, traced)
+    fn attempt(&self, inputs: &Inputs, watch: Watch) -> Result<Run, Trouble> {
+        attempt(&mut |inputs, trace| self.run(inputs, trace), inputs, watch)
     }
 }
 
@@ -26,16 +26,17 @@ pub trait Candidate {
 fn attempt(
     run: &mut dyn FnMut(&Inputs, &mut Trace) -> Vec<Answer>,
     inputs: &Inputs,
-    traced: bool,
+    what: Watch,
 ) -> Result<Run, Trouble> {
     let handed = inputs.clone();
     let mut own = Trace::new();
-    SECONDS.set(f64::NAN);
+    WEIGHED.set(what == Watch::Memory);
+    MEASURED.set((f64::NAN, None));
     let start = Instant::now();
     let mut work = || catch(|| run(&handed, &mut own));
-    let (answered, ambient) = match traced {
-        true => watch(&mut work),
-        false => (work(), Trace::new()),
+    let (answered, ambient) = match what {
+        Watch::Steps => watch(&mut work),
+        Watch::Memory | Watch::Nothing => (work(), Trace::new()),
     };
     let whole = start.elapsed().as_secs_f64();
     let answers = answered.map_err(Trouble::Panic)?;
@@ -46,12 +47,25 @@ fn attempt(
     if let Some(((name, _), _)) = changed {
         return Err(Trouble::Mutated(name.to_string()));
     }
-    let seconds = SECONDS.get();
+    let (seconds, peak) = MEASURED.get();
     Ok(Run {
         answers,
         trace: if own.steps().is_empty() { ambient } else { own },
         seconds: if seconds.is_nan() { whole } else { seconds },
+        peak,
     })
+}
+
+/// What is watched during a run.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Watch {
+    /// The time only.
+    Nothing,
+    /// The steps: the function's own, or those of the prelude's operations where it names none.
+    Steps,
+    /// The memory held at the peak.
+    Memory,
 }
 
 /// One run that ended with answers.
@@ -61,6 +75,9 @@ pub struct Run {
     pub trace: Trace,
     /// What the function itself took.
     pub seconds: f64,
+    /// What it held beyond its inputs, outputs included, where that was asked for and can be
+    /// measured.
+    pub peak: Option<Peak>,
 }
 
 /// Why a run gave no answer to compare.
@@ -73,15 +90,20 @@ pub enum Trouble {
 }
 
 thread_local! {
-    /// What the last [`measured`] call on this thread took.
-    static SECONDS: Cell<f64> = const { Cell::new(f64::NAN) };
+    /// Whether the next [`measured`] call is weighed.
+    static WEIGHED: Cell<bool> = const { Cell::new(false) };
+    /// What the last one took, and held.
+    static MEASURED: Cell<(f64, Option<Peak>)> = const { Cell::new((f64::NAN, None)) };
 }
 
-/// Runs the learner's function, and notes what it took: without the copies made around it.
+/// Runs the learner's function and notes what it took, without the copies made around it.
 pub fn measured<R>(work: impl FnOnce() -> R) -> R {
     let start = Instant::now();
-    let result = work();
-    SECONDS.set(start.elapsed().as_secs_f64());
+    let (result, peak) = match WEIGHED.get() {
+        true => memory::peak(work),
+        false => (work(), None),
+    };
+    MEASURED.set((start.elapsed().as_secs_f64(), peak));
     result
 }
 

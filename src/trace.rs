@@ -94,7 +94,8 @@ impl Trace {
         S: Data<Elem = T>,
         D: Dimension,
     {
-        let value = value.mapv(T::to_f64).into_dyn();
+        // A learner's trace is no part of what the function holds.
+        let value = crate::memory::uncounted(|| value.mapv(T::to_f64).into_dyn());
         self.push(name, formula, spec, T::DTYPE, value)
     }
 
@@ -131,16 +132,18 @@ impl Trace {
             );
         }
         let (flops, bytes) = self.cost(operands, &axes);
-        self.steps.push(Step {
-            name: name.to_string(),
-            formula: formula.to_string(),
-            spec: spec.trim().to_string(),
-            axes,
-            dtype,
-            flops,
-            bytes,
-            note: None,
-            value,
+        crate::memory::uncounted(|| {
+            self.steps.push(Step {
+                name: name.to_string(),
+                formula: formula.to_string(),
+                spec: spec.trim().to_string(),
+                axes,
+                dtype,
+                flops,
+                bytes,
+                note: None,
+                value,
+            })
         });
         self.steps.last_mut().expect("a step was just pushed")
     }

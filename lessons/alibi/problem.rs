@@ -28,6 +28,7 @@ pub static PROBLEM: Problem = Problem {
     conventions: &[],
     tolerance,
     laws: LAWS,
+    memory: None,
     production: Production {
         name: kernel::name,
         prepare,

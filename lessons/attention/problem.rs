@@ -154,6 +154,7 @@ pub static PROBLEM: Problem = Problem {
     conventions: &[],
     tolerance,
     laws: LAWS,
+    memory: None,
     production: Production {
         name: || {
             format!(

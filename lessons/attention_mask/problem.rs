@@ -155,6 +155,7 @@ pub static PROBLEM: Problem = Problem {
     conventions: CONVENTIONS,
     tolerance,
     laws: LAWS,
+    memory: None,
     production: Production {
         name: || format!("mask, rows filled by runs, {} threads", threads()),
         prepare,

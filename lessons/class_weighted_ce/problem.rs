@@ -157,6 +157,7 @@ pub static PROBLEM: Problem = Problem {
     conventions: CONVENTIONS,
     tolerance,
     laws: LAWS,
+    memory: None,
     production: Production {
         name: || {
             let tier = cpu::Tier::current().name();

@@ -183,6 +183,7 @@ pub static PROBLEM: Problem = Problem {
     conventions: &[],
     tolerance,
     laws: LAWS,
+    memory: None,
     production: Production {
         name: || {
             let tier = Tier::current().name();

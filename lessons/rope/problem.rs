@@ -44,6 +44,7 @@ pub static PROBLEM: Problem = Problem {
     conventions: CONVENTIONS,
     tolerance,
     laws: LAWS,
+    memory: None,
     production: Production {
         name,
         prepare,

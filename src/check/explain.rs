@@ -5,7 +5,7 @@ use super::judge::{case_id, values};
 use super::report::{Divergence, Failure, Pair};
 use super::{divergence, facts, shape, shrink};
 use crate::problem::{Case, Problem, Variant};
-use crate::solution::Candidate;
+use crate::solution::{Candidate, Watch};
 use crate::tensor::{Inputs, Outputs};
 use crate::trace::Trace;
 
@@ -20,7 +20,7 @@ pub(super) fn explain(
     let first = wrong.next().expect("called when a case fails");
     let retry = |case: &Case| {
         let inputs = (problem.inputs)(case);
-        let got = values(candidate.attempt(&inputs, false).ok()?.answers);
+        let got = values(candidate.attempt(&inputs, Watch::Nothing).ok()?.answers);
         let want = match convention {
             Some(id) => (problem.variant)(&inputs, &Variant(vec![id])),
             None => (problem.reference)(&inputs, &mut Trace::new()),
@@ -74,7 +74,7 @@ pub(super) fn describe(problem: &Problem, shown: &Judged, tried: &[Judged]) -> F
 fn diverges(problem: &Problem, candidate: &dyn Candidate, inputs: &Inputs) -> Option<Divergence> {
     let mut reference = Trace::new();
     (problem.reference)(inputs, &mut reference);
-    let run = candidate.attempt(inputs, true).ok()?;
+    let run = candidate.attempt(inputs, Watch::Steps).ok()?;
     divergence::first(&reference, &run.trace)
 }
 

@@ -1,14 +1,14 @@
-//! The stages: shape, values, laws, scale.
+//! The stages: shape, values, laws, memory, scale.
 
 use super::diagnose::Judged;
 use super::ended::{Death, Ended};
 use super::explain::{describe, explain};
 use super::report::{CaseId, Failure, LawFact, Report, Stage, Verdict};
 use super::scale::scale;
-use super::{cases, isolate, shape};
+use super::{cases, isolate, memory, shape};
 use crate::lesson::Lesson;
 use crate::problem::{Arg, ArgKind, Case, Problem, Variant};
-use crate::solution::{Answer, Candidate, Trouble, catch};
+use crate::solution::{Answer, Candidate, Trouble, Watch, catch};
 use crate::tensor::{Inputs, Outputs};
 use crate::trace::Trace;
 use serde::{Deserialize, Serialize};
@@ -22,7 +22,7 @@ pub struct Options {
     pub seed: u64,
     /// Seconds until a stage that has not ended is a verdict.
     pub timeout: f64,
-    /// Whether a right answer runs the large case too.
+    /// Whether a right answer is timed on the large case too.
     pub scale: bool,
 }
 
@@ -57,6 +57,9 @@ pub fn check(
         Ended::Done(report, printed) => Report { printed, ..report },
         Ended::Died(death) => died(lesson, options, death),
     };
+    if report.verdict == Verdict::Passed {
+        weigh(lesson.problem, candidate, options, &mut report);
+    }
     report.seconds = start.elapsed().as_secs_f64();
     if report.verdict == Verdict::Passed && options.scale {
         tell("scale");
@@ -77,6 +80,29 @@ pub fn check(
         }
     }
     report
+}
+
+/// The memory stage, where the exercise has one.
+fn weigh(problem: &Problem, candidate: &dyn Candidate, options: &Options, report: &mut Report) {
+    let Some(held) = memory::held(problem, candidate, options) else {
+        return;
+    };
+    if let Some((verdict, message)) = &held.trouble {
+        report.verdict = *verdict;
+        report.failure = Some(Failure {
+            case: Some(case_id(problem, &cases::large(problem, options.seed))),
+            message: Some(message.clone()),
+            ..Failure::default()
+        });
+    } else if held.too_much() {
+        report.verdict = Verdict::TooMuchMemory;
+    }
+    let measured = held.extra.is_some();
+    let passed = report.verdict == Verdict::Passed;
+    if measured || !passed {
+        report.stages.push(stage("memory", usize::from(passed), 1));
+    }
+    report.memory = Some(held);
 }
 
 pub(super) fn json(value: &impl Serialize) -> Vec<u8> {
@@ -103,6 +129,7 @@ fn blank(lesson: &Lesson, options: &Options) -> Report {
         stages: Vec::new(),
         convention: None,
         failure: None,
+        memory: None,
         timing: None,
         printed: String::new(),
         seconds: 0.0,
@@ -129,7 +156,7 @@ pub fn judge(
     let mut run = |case: &Case| {
         begin(&case_id(problem, case));
         let inputs = (problem.inputs)(case);
-        let run = candidate.attempt(&inputs, false);
+        let run = candidate.attempt(&inputs, Watch::Nothing);
         run.map(|run| (inputs, run.answers))
     };
 

@@ -14,6 +14,7 @@ mod facts;
 #[cfg_attr(not(unix), path = "inline.rs")]
 mod isolate;
 mod judge;
+mod memory;
 mod render;
 mod report;
 mod scale;
@@ -26,10 +27,11 @@ pub use compare::{matches, worst};
 pub use diagnose::{Diagnosis, diagnose};
 pub use entry::{REPORT, notebook};
 pub use judge::{Options, check, judge, judge_arrays};
+pub use memory::held;
 pub use render::{render, replay};
 pub use report::{
-    CaseId, Divergence, Fact, Failure, LawFact, Pair, Place, Report, ShapeCause, ShapeFact, Stage,
-    Timing, Verdict,
+    CaseId, Divergence, Fact, Failure, Held, LawFact, Pair, Place, Report, ShapeCause, ShapeFact,
+    Stage, Timing, Verdict,
 };
 pub use words::duration;
 

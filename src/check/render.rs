@@ -1,6 +1,6 @@
 //! A report in words.
 
-use super::report::{CaseId, Failure, Pair, Place, Report, Timing, Verdict};
+use super::report::{CaseId, Failure, Held, Pair, Place, Report, Timing, Verdict};
 use super::words;
 use crate::lesson::Lesson;
 use crate::text::Lang;
@@ -25,6 +25,9 @@ pub fn render(lesson: &Lesson, report: &Report, prompt: &str, lang: Lang) -> Str
     }
     if let Some(failure) = &report.failure {
         lines.extend(explain(lesson, report, failure, prompt, lang));
+    }
+    if let Some(held) = &report.memory {
+        lines.extend(weighed(lesson, held, lang));
     }
     if let Some(timing) = &report.timing {
         lines.extend(timed(lesson, timing, lang));
@@ -245,6 +248,59 @@ fn sizes(lesson: &Lesson, settings: &BTreeMap<String, usize>) -> String {
         told.then(|| format!("{}={value}", setting.name))
     });
     told.collect::<Vec<_>>().join(" ")
+}
+
+/// What the answer held in the large case, and what that most likely is.
+fn weighed(lesson: &Lesson, held: &Held, lang: Lang) -> Vec<String> {
+    let Some(memory) = &lesson.problem.memory else {
+        return Vec::new();
+    };
+    let usual = memory.usual.get(lang);
+    let [allowed, matrix] = [held.allowed, held.usual].map(words::bytes);
+    let Some(extra) = held.extra else {
+        return match held.trouble {
+            Some(_) => Vec::new(),
+            None => vec![format!(
+                "  {}",
+                lang.pick(
+                    "memory: it cannot be measured here; `llmlab check` of a file can",
+                    "内存：此处无法测量；用 `llmlab check` 判定文件即可测量",
+                )
+            )],
+        };
+    };
+    let about = match held.exact {
+        true => "",
+        false => lang.pick("about ", "约 "),
+    };
+    let extra = format!("{about}{}", words::bytes(extra));
+    let sizes = sizes(lesson, &held.settings);
+    if !held.too_much() {
+        return vec![lang.pick(
+            format!(
+                "  memory {}   {extra} beyond inputs and output; {usual} is {matrix}",
+                sizes.dimmed()
+            ),
+            format!(
+                "  内存 {}   输入与输出之外占用 {extra}；{usual}是 {matrix}",
+                sizes.dimmed()
+            ),
+        )];
+    }
+    let label = lang.pick("in the case", "所在用例");
+    let mend = lang.pick("mend", "修改");
+    vec![
+        lang.pick(
+            format!(
+                "  your function held {extra} beyond its inputs and output, {allowed} are allowed; {usual} is {matrix}"
+            ),
+            format!("  你的函数在输入与输出之外占用了 {extra}，只允许 {allowed}；{usual}是 {matrix}"),
+        )
+        .yellow()
+        .to_string(),
+        format!("  {mend}: {}", memory.repair.get(lang)),
+        format!("  {label}: {sizes}"),
+    ]
 }
 
 /// The large case: yours beside the reference and the production kernel.

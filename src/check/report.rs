@@ -14,6 +14,9 @@ pub struct Report {
     /// The accepted convention that the answer follows, where it is not the default.
     pub convention: Option<String>,
     pub failure: Option<Failure>,
+    /// Memory in the large case, where it is part of the exercise.
+    #[serde(default)]
+    pub memory: Option<Held>,
     pub timing: Option<Timing>,
     /// What the learner's function printed, cut at 4 kB.
     #[serde(default)]
@@ -29,6 +32,7 @@ pub enum Verdict {
     WrongShape,
     WrongValues,
     BrokenLaw,
+    TooMuchMemory,
     MutatedInputs,
     Panicked,
     TimedOut,
@@ -40,7 +44,7 @@ pub enum Verdict {
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Stage {
-    /// `shape`, `values`, `laws` or `scale`.
+    /// `shape`, `values`, `laws`, `memory` or `scale`.
     pub id: String,
     pub passed: usize,
     pub total: usize,
@@ -236,6 +240,28 @@ pub struct Divergence {
     pub formula: String,
     /// Whether the run has a step of this name, with other values.
     pub same_name: bool,
+}
+
+/// What an answer held at its peak in the large case, in bytes.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Held {
+    pub settings: BTreeMap<String, usize>,
+    /// Beyond inputs and outputs. Absent where it could not be measured.
+    pub extra: Option<u64>,
+    /// Whether each request was counted; else the system's figure, in whole pages.
+    pub exact: bool,
+    pub allowed: u64,
+    /// The bytes of what is most likely there where it is too much.
+    pub usual: u64,
+    /// Why there was no answer to measure.
+    pub trouble: Option<(Verdict, String)>,
+}
+
+impl Held {
+    /// Whether it was measured and is too much.
+    pub fn too_much(&self) -> bool {
+        self.extra.is_some_and(|extra| extra > self.allowed)
+    }
 }
 
 /// Times of the large case, in seconds.

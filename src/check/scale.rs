@@ -8,7 +8,7 @@ use super::judge::{Options, case_id, json, values, verdict};
 use super::report::Timing;
 use crate::kernels::machine;
 use crate::problem::{Problem, Variant};
-use crate::solution::Candidate;
+use crate::solution::{Candidate, Watch};
 use crate::trace::Trace;
 use std::time::Instant;
 
@@ -51,13 +51,13 @@ pub(super) fn scale(
         let (limit, bound) = machine::measure().limit(work.flops, work.bytes);
         timing.limit = Some((limit, bound.to_string()));
         tell(&json(&timing));
-        match candidate.attempt(&inputs, false) {
+        match candidate.attempt(&inputs, Watch::Nothing) {
             Ok(first) => {
                 let got = values(first.answers);
                 timing.wrong = worst(&got, &want, (problem.tolerance)(&inputs).value);
                 let mut runs = vec![first.seconds];
                 while runs.len() < 5 && runs.iter().sum::<f64>() < 0.3 {
-                    let Ok(again) = candidate.attempt(&inputs, false) else {
+                    let Ok(again) = candidate.attempt(&inputs, Watch::Nothing) else {
                         break;
                     };
                     runs.push(again.seconds);

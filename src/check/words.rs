@@ -9,6 +9,7 @@ pub fn verdict(verdict: Verdict) -> (&'static str, &'static str) {
         Verdict::WrongShape => ("wrong shape", "形状错误"),
         Verdict::WrongValues => ("wrong values", "数值错误"),
         Verdict::BrokenLaw => ("a law does not hold", "不满足应有的性质"),
+        Verdict::TooMuchMemory => ("right values, too much memory", "数值正确，但占用内存过多"),
         Verdict::MutatedInputs => ("changed its input", "修改了输入"),
         Verdict::Panicked => ("panicked", "发生 panic"),
         Verdict::TimedOut => ("took too long", "超时"),
@@ -24,6 +25,7 @@ pub fn stage_zh(id: &str) -> &str {
         "shape" => "形状",
         "values" => "数值",
         "laws" => "性质",
+        "memory" => "内存",
         "scale" => "规模",
         other => other,
     }
@@ -263,6 +265,16 @@ pub fn divergence(divergence: &Divergence, lang: Lang) -> String {
         (true, Lang::Zh) => format!("{last}第一个不同的步骤是 {step} = {formula}"),
         (false, Lang::En) => format!("{last}{step} = {formula} is nowhere in it"),
         (false, Lang::Zh) => format!("{last}其中没有出现 {step} = {formula}"),
+    }
+}
+
+/// Bytes as people say them: `16.8 MB`, `4.1 kB`.
+pub fn bytes(bytes: u64) -> String {
+    match bytes as f64 {
+        b if b >= 1e9 => format!("{:.1} GB", b / 1e9),
+        b if b >= 1e5 => format!("{:.1} MB", b / 1e6),
+        b if b >= 1e3 => format!("{:.1} kB", b / 1e3),
+        b => format!("{b} B"),
     }
 }
 

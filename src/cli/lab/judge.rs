@@ -5,7 +5,7 @@ use crate::check::{Options, REPORT, Report, check};
 use crate::export::{self, Entry};
 use crate::lesson::Lesson;
 use crate::problem::{ArgKind, Problem};
-use crate::solution::{Answer, Candidate, Run, Trouble};
+use crate::solution::{Answer, Candidate, Run, Trouble, Watch};
 use crate::tensor::Inputs;
 use crate::text::Lang;
 use crate::trace::Trace;
@@ -120,7 +120,7 @@ impl Loaded {
 
 impl Candidate for Loaded {
     fn run(&self, inputs: &Inputs, trace: &mut Trace) -> Vec<Answer> {
-        match self.attempt(inputs, false) {
+        match self.attempt(inputs, Watch::Nothing) {
             Ok(run) => {
                 *trace = run.trace;
                 run.answers
@@ -129,7 +129,7 @@ impl Candidate for Loaded {
         }
     }
 
-    fn attempt(&self, inputs: &Inputs, traced: bool) -> Result<Run, Trouble> {
-        export::ask(self.entry().map_err(Trouble::Panic)?, inputs, traced)
+    fn attempt(&self, inputs: &Inputs, watch: Watch) -> Result<Run, Trouble> {
+        export::ask(self.entry().map_err(Trouble::Panic)?, inputs, watch)
     }
 }
