@@ -16,8 +16,12 @@ mod styles {
     pub mod class_weighted_ce;
     pub mod cross_attention;
     pub mod layer_norm_residual;
+    pub mod length_extrapolation;
     pub mod multi_head_attention;
+    pub mod ntk_rope;
+    pub mod position_interpolation;
     pub mod rope;
+    pub mod sinusoidal_position;
     pub mod stable_softmax;
 }
 
@@ -151,4 +155,4 @@ macro_rules! prove {
         }
     )*};
 }
-prove!(stable_softmax attention attention_mask multi_head_attention cross_attention layer_norm_residual rope alibi class_weighted_ce);
+prove!(stable_softmax attention attention_mask multi_head_attention cross_attention layer_norm_residual rope alibi position_interpolation ntk_rope sinusoidal_position length_extrapolation class_weighted_ce);
