@@ -27,11 +27,11 @@ pub fn reference(inputs: &Inputs, trace: &mut Trace) -> Outputs {
     let tokens = sum(&|_| 1.0);
     trace
         .step("tokens", "Σ counted over a bucket", "w n -> w k", &tokens)
-        .note(format!("{k} buckets of {stride} positions; those of bucket c have {stride}·c tokens before them or more"));
+        .note(format!("bucket c: {stride}·c tokens of context at least"));
 
     // The sum of their losses.   [w k]
     let sums = sum(&|at| losses[at]);
-    trace.step("sums", "Σ counted losses", "w n, w n -> w k", &sums);
+    trace.step("sums", "Σ counted losses", "w n -> w k", &sums);
 
     // Over the blocks i + c of the text that stand in every bucket of some window.   [k]
     let same = |i: usize, c: usize| i + c + 1 >= k && i + c < w;

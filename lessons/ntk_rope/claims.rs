@@ -135,7 +135,8 @@ fn no_swap(lang: Lang) -> String {
              ALiBi added, slope 1/256:     {:.3}\n\
              ALiBi added, slope 1/2:       {:.3}\n\
              ALiBi in place of RoPE, 1/2:  {swapped:.3}\n\
-             The first is a small change that tuning repairs; the others are another model.",
+             A flat slope hardly acts, a steep one drowns what the head has learned: no setting turns the one\n\
+             model into the other. NTK keeps what was learned, a little stretched.",
             bias(1.0 / 256.0),
             bias(0.5),
         ),
@@ -145,7 +146,8 @@ fn no_swap(lang: Lang) -> String {
              再加 ALiBi，斜率 1/256：  {:.3}\n\
              再加 ALiBi，斜率 1/2：    {:.3}\n\
              用 ALiBi 换掉 RoPE，1/2： {swapped:.3}\n\
-             第一种改动小，微调即可修复；其余已是另一个模型。",
+             斜率缓则几乎不起作用，陡则淹没头学到的东西：没有哪种设置能把一种模型变成另一种。\n\
+             NTK 保留学到的东西，只是略微拉伸。",
             bias(1.0 / 256.0),
             bias(0.5),
         ),

@@ -21,7 +21,7 @@ pub fn reference(inputs: &Inputs, trace: &mut Trace) -> Outputs {
     trace
         .step("scale", "s = max(1, L'/L)", "", &arr0(s))
         .note(format!(
-            "L = {}, L' = {}; not the number of tokens that happen to be there",
+            "L = {}, L' = {}; the same for every text",
             inputs.number("trained"),
             inputs.number("target"),
         ));
