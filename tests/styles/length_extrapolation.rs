@@ -14,6 +14,8 @@ mod solution;
 
 type Named<T> = Vec<(T, Box<dyn Candidate>)>;
 type Answer = (Tensor, f64, f64);
+/// A loss, and whether it counts.
+type Loss = (f32, bool);
 
 /// A position of a window: window i of w, bucket c of k.
 #[derive(Clone, Copy)]
@@ -31,7 +33,7 @@ struct Plain {
     bucket: fn(At, usize) -> bool,
     sliding: fn(At) -> bool,
     /// Losses and whether each counts, window by window, to a perplexity.
-    perplexity: fn(&[Vec<(f32, bool)>]) -> f32,
+    perplexity: fn(&[Vec<Loss>]) -> f32,
     /// From the perplexities and the bucket of the trained length.
     ratio: fn(&[f32], usize) -> f32,
     finish: fn(Vec<f32>) -> Vec<f32>,
@@ -45,7 +47,7 @@ const PLAIN: Plain = Plain {
     finish: |p| p,
 };
 
-fn pooled(windows: &[Vec<(f32, bool)>]) -> f32 {
+fn pooled(windows: &[Vec<Loss>]) -> f32 {
     let real: Vec<f32> = windows
         .iter()
         .flatten()
@@ -59,7 +61,7 @@ impl Plain {
     fn run(&self, losses: &Tensor, counted: &Labels, stride: f64, trained: f64) -> Answer {
         let (w, n, stride) = (losses.shape()[0], losses.shape()[1], stride as usize);
         let k = n / stride;
-        let choose = |take: &dyn Fn(At) -> bool| -> Vec<Vec<(f32, bool)>> {
+        let choose = |take: &dyn Fn(At) -> bool| -> Vec<Vec<Loss>> {
             (0..w)
                 .map(|i| {
                     (0..k * stride)
@@ -257,7 +259,7 @@ pub fn wrong() -> Named<&'static str> {
     add(
         "mean-of-perplexities",
         perplexity(|windows| {
-            let exp: Vec<Vec<(f32, bool)>> = windows
+            let exp: Vec<Vec<Loss>> = windows
                 .iter()
                 .map(|window| window.iter().map(|(x, real)| (x.exp(), *real)).collect())
                 .collect();
@@ -325,7 +327,7 @@ pub fn wrong() -> Named<&'static str> {
 }
 
 pub fn pairs() -> Named<[&'static str; 2]> {
-    let base_2: fn(&[Vec<(f32, bool)>]) -> f32 = |windows| pooled(windows).exp2();
+    let base_2: fn(&[Vec<Loss>]) -> f32 = |windows| pooled(windows).exp2();
     vec![
         (
             ["different-targets", "overlap-counted"],
