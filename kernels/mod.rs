@@ -11,4 +11,5 @@ mod matmul;
 pub mod multi_head;
 pub mod rope;
 pub mod simd;
+pub mod sinusoidal;
 pub mod softmax;

@@ -26,6 +26,7 @@ pub struct Shape {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Error {
     OddHeadDim(usize),
+    Frequencies { got: usize, want: usize },
     Positions { got: usize, want: usize },
     Elements { got: usize, want: usize },
 }
@@ -36,6 +37,10 @@ impl fmt::Display for Error {
             Error::OddHeadDim(d) => write!(
                 f,
                 "head_dim is {d}; RoPE turns pairs, so make it a multiple of 2 and at least 2"
+            ),
+            Error::Frequencies { got, want } => write!(
+                f,
+                "{got} frequencies came for {want} pairs of dimensions; give one for each pair"
             ),
             Error::Positions { got, want } => write!(
                 f,
@@ -68,16 +73,31 @@ impl Table {
     /// When head_dim is odd or zero, or `positions` is not one for each token.
     pub fn new(shape: Shape, positions: &[i64], base: f64) -> Result<Table, Error> {
         let d = shape.head_dim;
+        let frequency = |i: usize| base.powf(-2.0 * i as f64 / d as f64);
+        let inv_freq: Vec<f64> = (0..d / 2).map(frequency).collect();
+        Table::with(shape, positions, &inv_freq)
+    }
+
+    /// The table of `positions` `[batch rows]` with these frequencies `[head_dim/2]`, scaled for a
+    /// longer context or not.
+    ///
+    /// # Errors
+    /// When head_dim is odd or zero, there is not one frequency for each pair, or `positions` is
+    /// not one for each token.
+    pub fn with(shape: Shape, positions: &[i64], inv_freq: &[f64]) -> Result<Table, Error> {
+        let d = shape.head_dim;
         if d == 0 || !d.is_multiple_of(2) {
             return Err(Error::OddHeadDim(d));
+        }
+        if inv_freq.len() != d / 2 {
+            let got = inv_freq.len();
+            return Err(Error::Frequencies { got, want: d / 2 });
         }
         let want = shape.batch * shape.rows;
         if positions.len() != want {
             let got = positions.len();
             return Err(Error::Positions { got, want });
         }
-        let frequency = |i: usize| base.powf(-2.0 * i as f64 / d as f64);
-        let inv_freq: Vec<f64> = (0..d / 2).map(frequency).collect();
         let mut values = vec![0.0; want * d];
         split(&mut values, d, |tokens, part| {
             for (&m, row) in positions[tokens].iter().zip(part.chunks_exact_mut(d)) {
@@ -139,6 +159,35 @@ impl Table {
         });
         Ok(())
     }
+}
+
+/// Writes factor·cos and factor·sin of m·θᵢ to `cos` and `sin` `[rows pairs]`: positions `[rows]`,
+/// frequencies `[pairs]`. Rows are spread over the threads.
+///
+/// # Errors
+/// When a table does not have the elements of rows·pairs.
+pub fn cos_sin(
+    cos: &mut [f32],
+    sin: &mut [f32],
+    positions: &[i64],
+    inv_freq: &[f64],
+    factor: f64,
+) -> Result<(), Error> {
+    let want = positions.len() * inv_freq.len();
+    if let Some(got) = [cos.len(), sin.len()].into_iter().find(|got| *got != want) {
+        return Err(Error::Elements { got, want });
+    }
+    for (table, wave) in [(cos, f64::cos as fn(f64) -> f64), (sin, f64::sin)] {
+        split(table, inv_freq.len(), |rows, part| {
+            let rows = positions[rows].iter();
+            for (&m, row) in rows.zip(part.chunks_exact_mut(inv_freq.len())) {
+                for (cell, theta) in row.iter_mut().zip(inv_freq) {
+                    *cell = (factor * wave(m as f64 * theta)) as f32;
+                }
+            }
+        });
+    }
+    Ok(())
 }
 
 /// The kernel and the path that it takes on this machine.
@@ -294,6 +343,8 @@ mod tests {
         );
         let few = Error::Positions { got: 2, want: 3 };
         assert_eq!(Table::new(shape, &[0; 2], 1e4).err(), Some(few));
+        let one = Error::Frequencies { got: 1, want: 2 };
+        assert_eq!(Table::with(shape, &[0; 3], &[1.0]).err(), Some(one));
         let table = Table::new(shape, &[0, 1, 2], 1e4).unwrap();
         let short = Error::Elements { got: 23, want: 24 };
         let rotate = |out: usize, x: usize| {

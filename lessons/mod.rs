@@ -6,8 +6,12 @@ pub mod attention_mask;
 pub mod class_weighted_ce;
 pub mod cross_attention;
 pub mod layer_norm_residual;
+pub mod length_extrapolation;
 pub mod multi_head_attention;
+pub mod ntk_rope;
+pub mod position_interpolation;
 pub mod rope;
+pub mod sinusoidal_position;
 pub mod stable_softmax;
 
 use crate::lesson::Lesson;
@@ -20,8 +24,12 @@ pub const LESSONS: &[&Lesson] = &[
     &multi_head_attention::LESSON,
     &cross_attention::LESSON,
     &layer_norm_residual::LESSON,
+    &sinusoidal_position::LESSON,
     &rope::LESSON,
     &alibi::LESSON,
+    &length_extrapolation::LESSON,
+    &position_interpolation::LESSON,
+    &ntk_rope::LESSON,
     &class_weighted_ce::LESSON,
 ];
 

@@ -1,6 +1,7 @@
 //! The judge is itself judged: planted bugs are caught and named, right answers pass.
 //!
-//! `LLMLAB_SEEDS` sets the number of seeds (200).
+//! `LLMLAB_SEEDS` sets the number of seeds: usually 50, and 200 for the lessons of three different
+//! kinds on which the judge was built.
 
 use llmlab::check::{Options, Report, Verdict, judge};
 use llmlab::lesson::Lesson;
@@ -16,8 +17,12 @@ mod styles {
     pub mod class_weighted_ce;
     pub mod cross_attention;
     pub mod layer_norm_residual;
+    pub mod length_extrapolation;
     pub mod multi_head_attention;
+    pub mod ntk_rope;
+    pub mod position_interpolation;
     pub mod rope;
+    pub mod sinusoidal_position;
     pub mod stable_softmax;
 }
 
@@ -38,9 +43,13 @@ impl Candidate for Planted {
     }
 }
 
-fn seeds() -> u64 {
+fn seeds(lesson: &Lesson) -> u64 {
+    let usual = match lesson.id {
+        "attention" | "rope" | "class-weighted-ce" => 200,
+        _ => 50,
+    };
     let asked = std::env::var("LLMLAB_SEEDS").ok();
-    asked.and_then(|count| count.parse().ok()).unwrap_or(200)
+    asked.and_then(|count| count.parse().ok()).unwrap_or(usual)
 }
 
 fn run(lesson: &Lesson, candidate: &dyn Candidate, seed: u64) -> Report {
@@ -66,7 +75,7 @@ fn prove(
     let mut missed = Vec::new();
     let mut misnamed = Vec::new();
     let (mut rights, mut wrongs) = (0, 0);
-    for seed in 0..seeds() {
+    for seed in 0..seeds(lesson) {
         for (name, candidate) in &right {
             rights += 1;
             let report = run(lesson, candidate.as_ref(), seed);
@@ -113,7 +122,7 @@ fn prove(
         wrong.len(),
         pairs.len(),
         right.len(),
-        seeds(),
+        seeds(lesson),
     );
     let first = |list: &[String]| list.iter().take(8).cloned().collect::<Vec<_>>().join("\n");
     assert!(
@@ -151,4 +160,4 @@ macro_rules! prove {
         }
     )*};
 }
-prove!(stable_softmax attention attention_mask multi_head_attention cross_attention layer_norm_residual rope alibi class_weighted_ce);
+prove!(stable_softmax attention attention_mask multi_head_attention cross_attention layer_norm_residual sinusoidal_position rope alibi length_extrapolation position_interpolation ntk_rope class_weighted_ce);

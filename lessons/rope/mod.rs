@@ -11,8 +11,9 @@ mod variants;
 
 use crate::lesson::{Lesson, Track};
 use crate::text::Text;
+pub use bugs::CONVENTIONS as LAYOUTS;
 pub use problem::{Exercise, candidate};
-pub use reference::turn;
+pub use reference::{inv_freq, norms, turn, turn_as};
 
 pub static LESSON: Lesson = Lesson {
     id: "rope",

@@ -1,8 +1,9 @@
 //! Rotary position embedding, step by step in f64.
 
+use crate::problem::Variant;
 use crate::tensor::{Inputs, Outputs};
 use crate::trace::Trace;
-use ndarray::{Array1, Array3, Array4, ArrayD, Ix2, Ix4};
+use ndarray::{Array1, Array3, Array4, ArrayD, Axis, Ix2, Ix4};
 
 /// RoPE with interleaved pairs (x₀,x₁), (x₂,x₃) …: q, k `[b h n d]`, positions `[b n]` → q_rot,
 /// k_rot `[b h n d]`. Su et al. 2021, arXiv 2104.09864, eq. 34.
@@ -17,7 +18,7 @@ pub fn reference(inputs: &Inputs, trace: &mut Trace) -> Outputs {
     let pairs = d / 2;
 
     // θᵢ = base^(−2i/d): how far pair i turns per token, in radians.   [p], p = d/2
-    let inv_freq = Array1::from_shape_fn(pairs, |i| base.powf(-2.0 * i as f64 / d as f64));
+    let inv_freq = inv_freq(d, base);
     trace
         .step("inv_freq", "θᵢ = base^(−2i/d)", "p", &inv_freq)
         .note(format!(
@@ -59,6 +60,11 @@ pub fn reference(inputs: &Inputs, trace: &mut Trace) -> Outputs {
     vec![q_rot.into_dyn(), k_rot.into_dyn()]
 }
 
+/// θᵢ = base^(−2i/d) of the d/2 pairs, in radians per token.
+pub fn inv_freq(d: usize, base: f64) -> Array1<f64> {
+    Array1::from_shape_fn(d / 2, |i| base.powf(-2.0 * i as f64 / d as f64))
+}
+
 /// Multiplies the pair (x₂ᵢ, x₂ᵢ₊₁), read as a complex number, by cos + i·sin: x `[b h n d]`, cos and
 /// sin `[b n p]` with p = d/2, the same for every head.
 pub fn turn(x: &Array4<f64>, cos: &Array3<f64>, sin: &Array3<f64>) -> Array4<f64> {
@@ -74,10 +80,34 @@ pub fn turn(x: &Array4<f64>, cos: &Array3<f64>, sin: &Array3<f64>) -> Array4<f64
     })
 }
 
+/// [`turn`] in the layout of a convention: `half-split`, `pairs-to-halves`, or interleaved.
+pub fn turn_as(
+    variant: &Variant,
+    x: &Array4<f64>,
+    cos: &Array3<f64>,
+    sin: &Array3<f64>,
+) -> Array4<f64> {
+    let d = x.dim().3;
+    // The place of dimension j among pairs, and among halves.
+    let order = |place: &dyn Fn(usize) -> usize| (0..d).map(place).collect::<Vec<_>>();
+    let to_pairs = order(&|j| j / 2 + j % 2 * (d / 2));
+    let to_halves = order(&|j| 2 * (j % (d / 2)) + j / (d / 2));
+    let split = variant.has("half-split");
+    let x = match split {
+        true => &x.select(Axis(3), &to_pairs),
+        false => x,
+    };
+    let turned = turn(x, cos, sin);
+    match split || variant.has("pairs-to-halves") {
+        true => turned.select(Axis(3), &to_halves),
+        false => turned,
+    }
+}
+
 /// How far the turn changed the length of any vector.
-fn norms(before: &Array4<f64>, after: &Array4<f64>) -> String {
+pub fn norms(before: &Array4<f64>, after: &Array4<f64>) -> String {
     let lengths = |x: &Array4<f64>| -> ArrayD<f64> {
-        let squares = x.mapv(|x| x * x).sum_axis(ndarray::Axis(3));
+        let squares = x.mapv(|x| x * x).sum_axis(Axis(3));
         squares.mapv(f64::sqrt).into_dyn()
     };
     let gap = (lengths(before) - lengths(after)).mapv(f64::abs);

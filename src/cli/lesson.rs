@@ -1,6 +1,7 @@
 //! `llmlab lesson`: the text of a lesson.
 
 use super::verbs::{Arg, LESSON, Shape, Values, Verb};
+use super::wrap::columns;
 use super::{Session, markdown};
 use crate::lesson::Lesson;
 use crate::text::{Lang, Text};
@@ -72,14 +73,25 @@ fn text(session: &Session, lesson: &Lesson) -> String {
         ),
         (format!("quiz {id}"), lang.pick("test yourself", "自测")),
     ];
-    for (command, about) in tries {
-        let command = markdown::pad(&session.command(&command), 32);
-        out += &format!("  {} {about}\n", command.cyan());
-    }
-    if !lesson.claims.is_empty() {
-        let command = markdown::pad(&session.command(&format!("claims {id}")), 32);
+    let claims = (!lesson.claims.is_empty()).then(|| {
         let about = lang.pick("the notes corrected", "笔记里哪些说法有误");
-        out += &format!("  {} {about}\n", command.cyan());
+        (format!("claims {id}"), about)
+    });
+    let tries: Vec<(String, &str)> = tries
+        .into_iter()
+        .chain(claims)
+        .map(|(command, about)| (session.command(&command), about))
+        .collect();
+    let longest = tries.iter().map(|(command, _)| columns(command)).max();
+    let column = longest.unwrap_or(0);
+    let fits = |(_, about): &(String, &str)| 3 + column + columns(about) <= width;
+    // Where a line is too short for both, the words stand below.
+    let (column, gap) = match tries.iter().all(fits) {
+        true => (column, " "),
+        false => (0, "\n    "),
+    };
+    for (command, about) in &tries {
+        out += &format!("  {}{gap}{about}\n", markdown::pad(command, column).cyan());
     }
     out
 }
