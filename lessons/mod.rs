@@ -5,6 +5,7 @@ pub mod attention;
 pub mod attention_mask;
 pub mod class_weighted_ce;
 pub mod cross_attention;
+pub mod flash_attention;
 pub mod layer_norm_residual;
 pub mod multi_head_attention;
 pub mod rope;
@@ -20,6 +21,7 @@ pub const LESSONS: &[&Lesson] = &[
     &multi_head_attention::LESSON,
     &cross_attention::LESSON,
     &layer_norm_residual::LESSON,
+    &flash_attention::LESSON,
     &rope::LESSON,
     &alibi::LESSON,
     &class_weighted_ce::LESSON,

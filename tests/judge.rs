@@ -15,6 +15,7 @@ mod styles {
     pub mod attention_mask;
     pub mod class_weighted_ce;
     pub mod cross_attention;
+    pub mod flash_attention;
     pub mod layer_norm_residual;
     pub mod multi_head_attention;
     pub mod rope;
@@ -151,4 +152,46 @@ macro_rules! prove {
         }
     )*};
 }
-prove!(stable_softmax attention attention_mask multi_head_attention cross_attention layer_norm_residual rope alibi class_weighted_ce);
+prove!(stable_softmax attention attention_mask multi_head_attention cross_attention layer_norm_residual flash_attention rope alibi class_weighted_ce);
+
+/// Lessons with a memory stage: lean answers pass it, greedy ones with right values do not.
+mod memory {
+    use super::*;
+    use llmlab::check::{Verdict, check};
+
+    fn prove(lesson: &Lesson, lean: Named<&str>, greedy: Named<&str>) {
+        let report = |candidate: &dyn Candidate| {
+            let options = Options {
+                timeout: 120.0,
+                scale: false,
+                ..Options::default()
+            };
+            check(lesson, candidate, &options, &mut |_| {})
+        };
+        for (name, candidate) in lean {
+            let report = report(candidate.as_ref());
+            assert_eq!(report.verdict, Verdict::Passed, "{name}: {report:?}");
+            let held = report.memory.expect("measured");
+            println!(
+                "{}: {name}: {:?} of {}",
+                lesson.id, held.extra, held.allowed
+            );
+            assert!(held.exact && held.extra.is_some(), "{name}: {held:?}");
+        }
+        for (name, candidate) in greedy {
+            let report = report(candidate.as_ref());
+            assert_eq!(report.verdict, Verdict::TooMuchMemory, "{name}: {report:?}");
+        }
+    }
+
+    macro_rules! prove {
+        ($($lesson:ident)*) => {$(
+            #[test]
+            fn $lesson() {
+                use super::styles::$lesson::{greedy, lean};
+                prove(&llmlab::lessons::$lesson::LESSON, lean(), greedy());
+            }
+        )*};
+    }
+    prove!(flash_attention);
+}
