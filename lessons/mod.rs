@@ -9,6 +9,7 @@ pub mod flash_attention;
 pub mod layer_norm_residual;
 pub mod multi_head_attention;
 pub mod rope;
+pub mod sliding_window_attention;
 pub mod stable_softmax;
 
 use crate::lesson::Lesson;
@@ -24,6 +25,7 @@ pub const LESSONS: &[&Lesson] = &[
     &flash_attention::LESSON,
     &rope::LESSON,
     &alibi::LESSON,
+    &sliding_window_attention::LESSON,
     &class_weighted_ce::LESSON,
 ];
 

@@ -19,6 +19,7 @@ mod styles {
     pub mod layer_norm_residual;
     pub mod multi_head_attention;
     pub mod rope;
+    pub mod sliding_window_attention;
     pub mod stable_softmax;
 }
 
@@ -152,7 +153,7 @@ macro_rules! prove {
         }
     )*};
 }
-prove!(stable_softmax attention attention_mask multi_head_attention cross_attention layer_norm_residual flash_attention rope alibi class_weighted_ce);
+prove!(stable_softmax attention attention_mask multi_head_attention cross_attention layer_norm_residual flash_attention rope alibi sliding_window_attention class_weighted_ce);
 
 /// Lessons with a memory stage: lean answers pass it, greedy ones with right values do not.
 mod memory {
@@ -193,5 +194,5 @@ mod memory {
             }
         )*};
     }
-    prove!(flash_attention);
+    prove!(flash_attention sliding_window_attention);
 }
