@@ -2,6 +2,7 @@
 
 pub mod alibi;
 pub mod attention;
+pub mod attention_complexity;
 pub mod attention_mask;
 pub mod class_weighted_ce;
 pub mod cross_attention;
@@ -22,6 +23,7 @@ pub const LESSONS: &[&Lesson] = &[
     &multi_head_attention::LESSON,
     &cross_attention::LESSON,
     &layer_norm_residual::LESSON,
+    &attention_complexity::LESSON,
     &flash_attention::LESSON,
     &rope::LESSON,
     &alibi::LESSON,

@@ -12,6 +12,7 @@ use llmlab::trace::Trace;
 mod styles {
     pub mod alibi;
     pub mod attention;
+    pub mod attention_complexity;
     pub mod attention_mask;
     pub mod class_weighted_ce;
     pub mod cross_attention;
@@ -153,7 +154,7 @@ macro_rules! prove {
         }
     )*};
 }
-prove!(stable_softmax attention attention_mask multi_head_attention cross_attention layer_norm_residual flash_attention rope alibi sliding_window_attention class_weighted_ce);
+prove!(stable_softmax attention attention_mask multi_head_attention cross_attention layer_norm_residual attention_complexity flash_attention rope alibi sliding_window_attention class_weighted_ce);
 
 /// Lessons with a memory stage: lean answers pass it, greedy ones with right values do not.
 mod memory {
