@@ -11,7 +11,7 @@
 //! padded to whole blocks. A tile in which a mask drops every key for six queries is skipped: half
 //! of the work under a causal mask.
 
-use super::cpu::{Tier, split};
+use super::cpu::{Tier, split_pair};
 use super::matmul::{Product, ROWS, Rows, transpose};
 use super::simd::{Kernel, Simd, dispatch};
 use std::fmt;
@@ -122,12 +122,40 @@ pub fn attention(
     mask: Option<Mask<'_>>,
     shape: Shape,
 ) -> Result<(), Misfit> {
-    attention_on(Tier::current(), out, q, k, v, mask, shape)
+    attention_on(Tier::current(), out, &mut [], q, k, v, mask, shape)
 }
 
+/// The same, and to `lse [b h n]` the logarithm of each row's sum of exponentials, which is −∞ where
+/// all scores are.
+///
+/// # Errors
+/// [`Misfit`], when an operand's length does not fit the shape.
+pub fn attention_with_lse(
+    out: &mut [f32],
+    lse: &mut [f32],
+    q: &[f32],
+    k: &[f32],
+    v: &[f32],
+    mask: Option<Mask<'_>>,
+    shape: Shape,
+) -> Result<(), Misfit> {
+    let (want, got) = (shape.b * shape.h * shape.n, lse.len());
+    if want != got {
+        let operand = "lse";
+        return Err(Misfit::Length { operand, want, got });
+    }
+    attention_on(Tier::current(), out, lse, q, k, v, mask, shape)
+}
+
+/// `lse` may be empty.
+#[expect(
+    clippy::too_many_arguments,
+    reason = "two outputs, three operands, a mask"
+)]
 fn attention_on(
     tier: Tier,
     out: &mut [f32],
+    lse: &mut [f32],
     q: &[f32],
     k: &[f32],
     v: &[f32],
@@ -136,7 +164,8 @@ fn attention_on(
 ) -> Result<(), Misfit> {
     shape.check(out, q, k, v, mask)?;
     let Shape { h, n, m, d, dv, .. } = shape;
-    split(out, dv, |rows, out| {
+    let each = usize::from(!lse.is_empty());
+    split_pair((out, dv), (lse, each), |rows, out, lse| {
         let mut first = rows.start;
         while first < rows.end {
             let head = first / n;
@@ -154,6 +183,7 @@ fn attention_on(
                 mask,
                 shape,
                 out: &mut out[(first - rows.start) * dv..(last - rows.start) * dv],
+                lse: &mut lse[(first - rows.start) * each..(last - rows.start) * each],
             };
             dispatch(tier, part);
             first = last;
@@ -170,6 +200,8 @@ struct Head<'a> {
     mask: Option<Mask<'a>>,
     shape: Shape,
     out: &'a mut [f32],
+    /// Empty where it is not asked for.
+    lse: &'a mut [f32],
 }
 
 impl Kernel for Head<'_> {
@@ -245,6 +277,9 @@ impl Kernel for Head<'_> {
                     first += wide * S::LANES;
                 }
             }
+        }
+        for (lse, softmax) in self.lse.iter_mut().zip(&softmax) {
+            *lse = softmax.max + softmax.sum.ln();
         }
         let rows = self
             .out
@@ -420,7 +455,7 @@ mod tests {
                 let want = plain(&q, &k, &v, mask, shape);
                 for tier in Tier::all() {
                     let mut got = vec![f32::NAN; want.len()];
-                    attention_on(tier, &mut got, &q, &k, &v, mask, shape).unwrap();
+                    attention_on(tier, &mut got, &mut [], &q, &k, &v, mask, shape).unwrap();
                     for (got, want) in got.iter().zip(&want) {
                         let err = (f64::from(*got) - want).abs();
                         assert!(err <= 1e-5, "{tier:?} {shape:?}: {got} is not {want}");
@@ -457,7 +492,7 @@ mod tests {
             let (q, k, v) = (&q[1..][..480], &k[2..][..3600], &v[3..]);
             for tier in Tier::all() {
                 let mut got = vec![0.0; want.len() + 1];
-                attention_on(tier, &mut got[1..], q, k, v, mask, shape).unwrap();
+                attention_on(tier, &mut got[1..], &mut [], q, k, v, mask, shape).unwrap();
                 for (got, want) in got[1..].iter().zip(&want) {
                     let err = (f64::from(*got) - want).abs();
                     // A score of 1e4 in f32 is off by up to 1e-3, and so is the logarithm of a weight.
@@ -480,7 +515,7 @@ mod tests {
         for tier in Tier::all() {
             let run = |q: f32, k: [f32; 2]| {
                 let mut out = [0.0];
-                attention_on(tier, &mut out, &[q], &k, &[1.0, 2.0], None, shape).unwrap();
+                attention_on(tier, &mut out, &mut [], &[q], &k, &[1.0, 2.0], None, shape).unwrap();
                 out[0]
             };
             assert_eq!(run(1e4, [1.0, -1.0]), 1.0);
@@ -538,7 +573,7 @@ mod tests {
         for tier in Tier::all() {
             let mut times = [0.0; 15].map(|_: f64| {
                 let start = std::time::Instant::now();
-                attention_on(tier, &mut out, &x, &x, &x, None, shape).unwrap();
+                attention_on(tier, &mut out, &mut [], &x, &x, &x, None, shape).unwrap();
                 start.elapsed().as_secs_f64()
             });
             times.sort_by(f64::total_cmp);

@@ -77,17 +77,29 @@ pub fn threads() -> usize {
 ///
 /// Threads are scoped, not pooled: the judge forks, and a pool does not survive a fork.
 pub fn split<T: Send>(out: &mut [T], len: usize, work: impl Fn(Range<usize>, &mut [T]) + Sync) {
-    let items = out.len().checked_div(len).unwrap_or(0);
+    split_pair((out, len), (&mut [], 0), |items, out, _| work(items, out));
+}
+
+/// The same for two outputs, each with the length of its items: `work(items, their elements in the
+/// first, in the second)`. An output of length 0 has no items of its own.
+pub fn split_pair<T: Send>(
+    (mut a, len_a): (&mut [T], usize),
+    (mut b, len_b): (&mut [T], usize),
+    work: impl Fn(Range<usize>, &mut [T], &mut [T]) + Sync,
+) {
+    let items = a.len().checked_div(len_a).unwrap_or(0);
     let each = items.div_ceil(threads()).max(1);
     if items <= each {
-        return work(0..items, out);
+        return work(0..items, a, b);
     }
     std::thread::scope(|scope| {
-        for (i, part) in out.chunks_mut(each * len).enumerate() {
+        for first in (0..items).step_by(each) {
+            let count = each.min(items - first);
+            let (part_a, part_b);
+            (part_a, a) = a.split_at_mut(count * len_a);
+            (part_b, b) = b.split_at_mut(count * len_b);
             let work = &work;
-            let first = i * each;
-            let count = part.len() / len;
-            scope.spawn(move || work(first..first + count, part));
+            scope.spawn(move || work(first..first + count, part_a, part_b));
         }
     });
 }
@@ -105,6 +117,12 @@ mod tests {
                 part.iter_mut().for_each(|x| *x += 1.0);
             });
             assert!(out.iter().all(|x| *x == 1.0), "{items} items");
+            let mut second = vec![0.0; items];
+            split_pair((&mut out, 3), (&mut second, 1), |range, a, b| {
+                assert_eq!([range.len() * 3, range.len()], [a.len(), b.len()]);
+                a.iter_mut().chain(b).for_each(|x| *x += 1.0);
+            });
+            assert!(out.iter().all(|x| *x == 2.0) && second.iter().all(|x| *x == 1.0));
         }
     }
 }

@@ -2,9 +2,11 @@
 
 pub mod alibi;
 pub mod attention;
+pub mod attention_complexity;
 pub mod attention_mask;
 pub mod class_weighted_ce;
 pub mod cross_attention;
+pub mod flash_attention;
 pub mod layer_norm_residual;
 pub mod length_extrapolation;
 pub mod multi_head_attention;
@@ -12,6 +14,7 @@ pub mod ntk_rope;
 pub mod position_interpolation;
 pub mod rope;
 pub mod sinusoidal_position;
+pub mod sliding_window_attention;
 pub mod stable_softmax;
 
 use crate::lesson::Lesson;
@@ -24,12 +27,15 @@ pub const LESSONS: &[&Lesson] = &[
     &multi_head_attention::LESSON,
     &cross_attention::LESSON,
     &layer_norm_residual::LESSON,
+    &attention_complexity::LESSON,
+    &flash_attention::LESSON,
     &sinusoidal_position::LESSON,
     &rope::LESSON,
     &alibi::LESSON,
     &length_extrapolation::LESSON,
     &position_interpolation::LESSON,
     &ntk_rope::LESSON,
+    &sliding_window_attention::LESSON,
     &class_weighted_ce::LESSON,
 ];
 

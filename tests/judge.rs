@@ -13,9 +13,11 @@ use llmlab::trace::Trace;
 mod styles {
     pub mod alibi;
     pub mod attention;
+    pub mod attention_complexity;
     pub mod attention_mask;
     pub mod class_weighted_ce;
     pub mod cross_attention;
+    pub mod flash_attention;
     pub mod layer_norm_residual;
     pub mod length_extrapolation;
     pub mod multi_head_attention;
@@ -23,6 +25,7 @@ mod styles {
     pub mod position_interpolation;
     pub mod rope;
     pub mod sinusoidal_position;
+    pub mod sliding_window_attention;
     pub mod stable_softmax;
 }
 
@@ -160,4 +163,45 @@ macro_rules! prove {
         }
     )*};
 }
-prove!(stable_softmax attention attention_mask multi_head_attention cross_attention layer_norm_residual sinusoidal_position rope alibi length_extrapolation position_interpolation ntk_rope class_weighted_ce);
+prove!(stable_softmax attention attention_mask multi_head_attention cross_attention layer_norm_residual attention_complexity flash_attention sinusoidal_position rope alibi length_extrapolation position_interpolation ntk_rope sliding_window_attention class_weighted_ce);
+/// Lessons with a memory stage: lean answers pass it, greedy ones with right values do not.
+mod memory {
+    use super::*;
+    use llmlab::check::{Verdict, check};
+
+    fn prove(lesson: &Lesson, lean: Named<&str>, greedy: Named<&str>) {
+        let report = |candidate: &dyn Candidate| {
+            let options = Options {
+                timeout: 120.0,
+                scale: false,
+                ..Options::default()
+            };
+            check(lesson, candidate, &options, &mut |_| {})
+        };
+        for (name, candidate) in lean {
+            let report = report(candidate.as_ref());
+            assert_eq!(report.verdict, Verdict::Passed, "{name}: {report:?}");
+            let held = report.memory.expect("measured");
+            println!(
+                "{}: {name}: {:?} of {}",
+                lesson.id, held.extra, held.allowed
+            );
+            assert!(held.exact && held.extra.is_some(), "{name}: {held:?}");
+        }
+        for (name, candidate) in greedy {
+            let report = report(candidate.as_ref());
+            assert_eq!(report.verdict, Verdict::TooMuchMemory, "{name}: {report:?}");
+        }
+    }
+
+    macro_rules! prove {
+        ($($lesson:ident)*) => {$(
+            #[test]
+            fn $lesson() {
+                use super::styles::$lesson::{greedy, lean};
+                prove(&llmlab::lessons::$lesson::LESSON, lean(), greedy());
+            }
+        )*};
+    }
+    prove!(flash_attention sliding_window_attention);
+}

@@ -1,0 +1,152 @@
+//! The lesson's own consistency: golden values, bugs that differ, laws, production.
+
+use super::{LESSON, PROBLEM};
+use crate::check::{all, large, matches, worst};
+use crate::ops::{einsum, softmax};
+use crate::problem::{Case, Variant};
+use crate::tensor::{Inputs, Outputs, Tensor, Value, max_abs};
+use crate::text::Lang;
+use crate::trace::Trace;
+
+fn truth(inputs: &Inputs) -> Outputs {
+    (PROBLEM.reference)(inputs, &mut Trace::new())
+}
+
+fn planted(inputs: &Inputs, bugs: &[&'static str]) -> Outputs {
+    (PROBLEM.variant)(inputs, &Variant(bugs.to_vec()))
+}
+
+/// The judge's own slack when it compares an answer with a planted bug.
+fn loose(inputs: &Inputs, planted: &Outputs) -> f64 {
+    let scale = planted.iter().map(max_abs).fold(0.0, f64::max);
+    (32.0 * (PROBLEM.tolerance)(inputs).value).max(1e-5 * scale)
+}
+
+fn cases(seed: u64) -> Vec<Inputs> {
+    let cases: Vec<Case> = all(&PROBLEM, seed);
+    cases.iter().map(PROBLEM.inputs).collect()
+}
+
+#[test]
+fn tiles_give_softmax_attention_and_its_lse() {
+    for inputs in cases(1)
+        .into_iter()
+        .filter(|inputs| inputs.number("causal") == 0.0)
+    {
+        let (q, k, v) = (inputs.f64("q"), inputs.f64("k"), inputs.f64("v"));
+        let scores =
+            einsum("b h n d, b h m d -> b h n m", &[&q, &k]) / (q.shape()[3] as f64).sqrt();
+        let out = einsum("b h n m, b h m v -> b h n v", &[&softmax(&scores, 3), &v]);
+        let lse = scores.map_axis(ndarray::Axis(3), |row| {
+            let max = row.fold(f64::NEG_INFINITY, |a, &b| a.max(b));
+            max + row.fold(0.0, |sum, s| sum + (s - max).exp()).ln()
+        });
+        assert!(worst(&truth(&inputs), &vec![out, lse], 1e-9).is_none());
+    }
+}
+
+#[test]
+fn three_keys_by_hand() {
+    // Scores 0, ln 2, ln 4: weights 1/7, 2/7, 4/7.
+    let float =
+        |shape: &[usize], x: Vec<f32>| Value::Float(Tensor::from_shape_vec(shape, x).unwrap());
+    let ln2 = std::f32::consts::LN_2;
+    let inputs = Inputs::new()
+        .with("q", float(&[1, 1, 1, 1], vec![1.0]))
+        .with("k", float(&[1, 1, 3, 1], vec![0.0, ln2, 2.0 * ln2]))
+        .with("v", float(&[1, 1, 3, 1], vec![7.0, 14.0, 21.0]))
+        .with("causal", Value::Number(0.0))
+        .with("block", Value::Number(2.0));
+    for got in [truth(&inputs), PROBLEM.production.answer(&inputs)] {
+        assert!((got[0].sum() - 17.0).abs() < 1e-5, "{got:?}");
+        assert!((got[1].sum() - 7_f64.ln()).abs() < 1e-6, "{got:?}");
+    }
+}
+
+#[test]
+fn without_bugs_the_variant_is_the_reference() {
+    for inputs in (0..8).flat_map(cases) {
+        assert!(worst(&planted(&inputs, &[]), &truth(&inputs), 1e-9).is_none());
+    }
+}
+
+#[test]
+fn every_bug_is_far_from_the_truth_and_from_every_other_bug() {
+    for seed in 0..4 {
+        let cases = cases(seed);
+        let mut outputs: Vec<(&str, Vec<Outputs>)> =
+            vec![("the truth", cases.iter().map(truth).collect())];
+        for bug in PROBLEM.bugs {
+            let of = |inputs| planted(inputs, &[bug.id]);
+            outputs.push((bug.id, cases.iter().map(of).collect()));
+        }
+        for (i, (first, a)) in outputs.iter().enumerate() {
+            for (second, b) in &outputs[i + 1..] {
+                let apart = cases.iter().zip(a).zip(b).any(|((inputs, a), b)| {
+                    let tol = loose(inputs, a).max(loose(inputs, b));
+                    !matches(a, b, tol)
+                });
+                assert!(apart, "{first} and {second} are the same at seed {seed}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_laws_hold_for_the_kernel_and_break_for_some_bug() {
+    let mut broken = vec![false; PROBLEM.laws.len()];
+    for seed in 0..3 {
+        for case in all(&PROBLEM, seed) {
+            let inputs = (PROBLEM.inputs)(&case);
+            for (law, broken) in PROBLEM.laws.iter().zip(&mut broken) {
+                if !law.kinds.contains(&case.kind) {
+                    continue;
+                }
+                let right = (law.check)(&inputs, &mut |inputs| PROBLEM.production.answer(inputs));
+                assert!(right.holds(), "{} on {case:?}: {right:?}", law.id);
+                *broken |= PROBLEM.bugs.iter().any(|bug| {
+                    !(law.check)(&inputs, &mut |inputs| planted(inputs, &[bug.id])).holds()
+                });
+            }
+        }
+    }
+    assert!(broken.iter().all(|broken| *broken), "{broken:?}");
+}
+
+#[test]
+fn the_kernel_equals_the_reference_on_the_large_case() {
+    let inputs = (PROBLEM.inputs)(&large(&PROBLEM, 0));
+    let tol = (PROBLEM.tolerance)(&inputs).value;
+    assert!(worst(&PROBLEM.production.answer(&inputs), &truth(&inputs), tol).is_none());
+}
+
+#[test]
+fn the_allowance_is_below_any_matrix_and_above_copies_in_f64() {
+    let memory = PROBLEM.memory.expect("this lesson is about memory");
+    let case = large(&PROBLEM, 0);
+    let (allowed, scores) = ((memory.allowed)(&case), (memory.usual_bytes)(&case));
+    assert_eq!(scores, 16_777_216);
+    // A mask of one byte an element is too much; q, k, v and out in f64 are not.
+    assert!(
+        4 * allowed < scores && allowed > 8 * 4 * 2048 * 32,
+        "{allowed}"
+    );
+}
+
+#[test]
+fn the_demos_show_what_the_claims_say() {
+    for lang in [Lang::En, Lang::Zh] {
+        for claim in LESSON.claims {
+            let text = claim.demo.expect("a demo")(lang);
+            println!("{}\n{text}\n", claim.id);
+            assert!(text.lines().count() >= 3);
+        }
+    }
+    let exact = super::claims::CLAIMS[0].demo.unwrap()(Lang::En);
+    assert_eq!(exact.matches("98304 FLOP").count(), 4, "{exact}");
+    let serving = super::claims::CLAIMS[2].demo.unwrap()(Lang::En);
+    assert!(
+        serving.contains("512 KiB a token") && serving.contains("32.0 GiB"),
+        "{serving}"
+    );
+}
