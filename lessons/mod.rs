@@ -7,6 +7,7 @@ pub mod class_weighted_ce;
 pub mod cross_attention;
 pub mod layer_norm_residual;
 pub mod multi_head_attention;
+pub mod position_wise_ffn;
 pub mod rope;
 pub mod stable_softmax;
 
@@ -20,6 +21,7 @@ pub const LESSONS: &[&Lesson] = &[
     &multi_head_attention::LESSON,
     &cross_attention::LESSON,
     &layer_norm_residual::LESSON,
+    &position_wise_ffn::LESSON,
     &rope::LESSON,
     &alibi::LESSON,
     &class_weighted_ce::LESSON,

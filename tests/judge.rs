@@ -17,6 +17,7 @@ mod styles {
     pub mod cross_attention;
     pub mod layer_norm_residual;
     pub mod multi_head_attention;
+    pub mod position_wise_ffn;
     pub mod rope;
     pub mod stable_softmax;
 }
@@ -151,4 +152,4 @@ macro_rules! prove {
         }
     )*};
 }
-prove!(stable_softmax attention attention_mask multi_head_attention cross_attention layer_norm_residual rope alibi class_weighted_ce);
+prove!(stable_softmax attention attention_mask multi_head_attention cross_attention layer_norm_residual position_wise_ffn rope alibi class_weighted_ce);
