@@ -5,6 +5,7 @@ pub mod attention;
 pub mod attention_mask;
 pub mod class_weighted_ce;
 pub mod cross_attention;
+pub mod encoder_decoder_block;
 pub mod layer_norm_residual;
 pub mod multi_head_attention;
 pub mod position_wise_ffn;
@@ -22,6 +23,7 @@ pub const LESSONS: &[&Lesson] = &[
     &cross_attention::LESSON,
     &layer_norm_residual::LESSON,
     &position_wise_ffn::LESSON,
+    &encoder_decoder_block::LESSON,
     &rope::LESSON,
     &alibi::LESSON,
     &class_weighted_ce::LESSON,

@@ -15,6 +15,7 @@ mod styles {
     pub mod attention_mask;
     pub mod class_weighted_ce;
     pub mod cross_attention;
+    pub mod encoder_decoder_block;
     pub mod layer_norm_residual;
     pub mod multi_head_attention;
     pub mod position_wise_ffn;
@@ -152,4 +153,4 @@ macro_rules! prove {
         }
     )*};
 }
-prove!(stable_softmax attention attention_mask multi_head_attention cross_attention layer_norm_residual position_wise_ffn rope alibi class_weighted_ce);
+prove!(stable_softmax attention attention_mask multi_head_attention cross_attention layer_norm_residual position_wise_ffn encoder_decoder_block rope alibi class_weighted_ce);
