@@ -2,6 +2,7 @@
 
 pub mod alibi;
 pub mod attention;
+pub mod attention_expressivity;
 pub mod attention_mask;
 pub mod class_weighted_ce;
 pub mod cross_attention;
@@ -24,6 +25,7 @@ pub const LESSONS: &[&Lesson] = &[
     &layer_norm_residual::LESSON,
     &position_wise_ffn::LESSON,
     &encoder_decoder_block::LESSON,
+    &attention_expressivity::LESSON,
     &rope::LESSON,
     &alibi::LESSON,
     &class_weighted_ce::LESSON,

@@ -12,6 +12,7 @@ use llmlab::trace::Trace;
 mod styles {
     pub mod alibi;
     pub mod attention;
+    pub mod attention_expressivity;
     pub mod attention_mask;
     pub mod class_weighted_ce;
     pub mod cross_attention;
@@ -153,4 +154,4 @@ macro_rules! prove {
         }
     )*};
 }
-prove!(stable_softmax attention attention_mask multi_head_attention cross_attention layer_norm_residual position_wise_ffn encoder_decoder_block rope alibi class_weighted_ce);
+prove!(stable_softmax attention attention_mask multi_head_attention cross_attention layer_norm_residual position_wise_ffn encoder_decoder_block attention_expressivity rope alibi class_weighted_ce);
