@@ -3,15 +3,18 @@
 pub mod alibi;
 pub mod attention;
 pub mod attention_complexity;
+pub mod attention_expressivity;
 pub mod attention_mask;
 pub mod class_weighted_ce;
 pub mod cross_attention;
+pub mod encoder_decoder_block;
 pub mod flash_attention;
 pub mod layer_norm_residual;
 pub mod length_extrapolation;
 pub mod multi_head_attention;
 pub mod ntk_rope;
 pub mod position_interpolation;
+pub mod position_wise_ffn;
 pub mod rope;
 pub mod sinusoidal_position;
 pub mod sliding_window_attention;
@@ -27,6 +30,9 @@ pub const LESSONS: &[&Lesson] = &[
     &multi_head_attention::LESSON,
     &cross_attention::LESSON,
     &layer_norm_residual::LESSON,
+    &position_wise_ffn::LESSON,
+    &encoder_decoder_block::LESSON,
+    &attention_expressivity::LESSON,
     &attention_complexity::LESSON,
     &flash_attention::LESSON,
     &sinusoidal_position::LESSON,

@@ -14,15 +14,18 @@ mod styles {
     pub mod alibi;
     pub mod attention;
     pub mod attention_complexity;
+    pub mod attention_expressivity;
     pub mod attention_mask;
     pub mod class_weighted_ce;
     pub mod cross_attention;
+    pub mod encoder_decoder_block;
     pub mod flash_attention;
     pub mod layer_norm_residual;
     pub mod length_extrapolation;
     pub mod multi_head_attention;
     pub mod ntk_rope;
     pub mod position_interpolation;
+    pub mod position_wise_ffn;
     pub mod rope;
     pub mod sinusoidal_position;
     pub mod sliding_window_attention;
@@ -163,7 +166,7 @@ macro_rules! prove {
         }
     )*};
 }
-prove!(stable_softmax attention attention_mask multi_head_attention cross_attention layer_norm_residual attention_complexity flash_attention sinusoidal_position rope alibi length_extrapolation position_interpolation ntk_rope sliding_window_attention class_weighted_ce);
+prove!(stable_softmax attention attention_mask multi_head_attention cross_attention layer_norm_residual position_wise_ffn encoder_decoder_block attention_expressivity attention_complexity flash_attention sinusoidal_position rope alibi length_extrapolation position_interpolation ntk_rope sliding_window_attention class_weighted_ce);
 /// Lessons with a memory stage: lean answers pass it, greedy ones with right values do not.
 mod memory {
     use super::*;
