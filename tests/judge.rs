@@ -13,8 +13,11 @@ mod styles {
     pub mod alibi;
     pub mod attention;
     pub mod attention_mask;
+    pub mod causal_lm_objective;
     pub mod class_weighted_ce;
     pub mod cross_attention;
+    pub mod einsum_attention;
+    pub mod kv_cache;
     pub mod layer_norm_residual;
     pub mod multi_head_attention;
     pub mod rope;
@@ -151,4 +154,4 @@ macro_rules! prove {
         }
     )*};
 }
-prove!(stable_softmax attention attention_mask multi_head_attention cross_attention layer_norm_residual rope alibi class_weighted_ce);
+prove!(stable_softmax attention einsum_attention attention_mask multi_head_attention cross_attention layer_norm_residual causal_lm_objective rope alibi kv_cache class_weighted_ce);

@@ -2,6 +2,7 @@
 
 mod bugs;
 mod claims;
+pub mod einsum_attention;
 mod laws;
 mod problem;
 mod reference;

@@ -72,7 +72,11 @@ fn text(session: &Session, lesson: &Lesson) -> String {
         ),
         (format!("quiz {id}"), lang.pick("test yourself", "自测")),
     ];
-    for (command, about) in tries {
+    let more = crate::lessons::exercises(lesson).map(|other| {
+        let about = lang.pick("a further exercise", "另一道练习");
+        (format!("lesson {}", other.id), about)
+    });
+    for (command, about) in tries.into_iter().chain(more) {
         let command = markdown::pad(&session.command(&command), 32);
         out += &format!("  {} {about}\n", command.cyan());
     }

@@ -4,7 +4,7 @@ use super::verbs::{Arg, FORMAT, Shape, Values, Verb};
 use super::wrap::columns;
 use super::{Session, markdown};
 use crate::lesson::{Lesson, Track};
-use crate::lessons::LESSONS;
+use crate::lessons::{LESSONS, parent};
 use crate::store;
 use crate::text::{Lang, Text};
 use colored::Colorize;
@@ -134,10 +134,18 @@ pub fn map(session: &Session, passed: &[String]) -> String {
     out
 }
 
+/// A further exercise hangs under its lesson.
+fn shown(lesson: &Lesson) -> String {
+    match parent(lesson) {
+        Some(_) => format!("└ {}", lesson.id),
+        None => lesson.id.to_string(),
+    }
+}
+
 /// One lesson on one line, cut at the width.
 fn row(lesson: &Lesson, passed: &[String], lang: Lang, width: usize) -> String {
-    let longest = LESSONS.iter().map(|lesson| lesson.id.len()).max();
-    let id = markdown::pad(lesson.id, longest.unwrap_or(0).min(24));
+    let longest = LESSONS.iter().map(|lesson| columns(&shown(lesson))).max();
+    let id = markdown::pad(&shown(lesson), longest.unwrap_or(0).min(24));
     let done = passed.iter().any(|id| id == lesson.id);
     let mark = if done { "✓" } else { "·" };
     let about = format!("{} — {}", lesson.title.get(lang), lesson.summary.get(lang));
@@ -173,6 +181,7 @@ fn json(lesson: &Lesson, passed: &[String], lang: Lang) -> Value {
         "summary": lesson.summary.get(lang),
         "tracks": tracks,
         "needs": lesson.needs,
+        "parent": parent(lesson).map(|parent| parent.id),
         "passed": passed.iter().any(|id| id == lesson.id),
     })
 }
