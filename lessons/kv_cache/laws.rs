@@ -92,7 +92,7 @@ fn in_chunks(inputs: &Inputs, run: Run<'_>, ends: &[usize]) -> Outputs {
         answer.insert(0, ArrayD::zeros(IxDyn(&[0])));
         (cache, from) = (Some(answer), end);
     }
-    let views: Vec<_> = outs.iter().map(ArrayD::view).collect();
+    let views: Vec<_> = outs.iter().map(|out| out.view()).collect();
     let mut all = cache.unwrap_or_default();
     // Shapes that do not fit together cannot be equal to the whole.
     if let Ok(out) = concatenate(Axis(2), &views) {
