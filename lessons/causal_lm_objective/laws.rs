@@ -97,10 +97,12 @@ fn more_padding(inputs: &Inputs, run: Run<'_>) -> Deviation {
     let (row, ignore) = (row.insert_axis(Axis(1)), ignore.insert_axis(Axis(1)));
     let logits = concatenate(Axis(1), &[logits.view(), row.view()]).expect("one row more");
     let labels = concatenate(Axis(1), &[labels.view(), ignore.view()]).expect("one column more");
+    // Row-major, as the inputs of every case are.
+    let (logits, labels) = (logits.as_standard_layout(), labels.as_standard_layout());
     let changed = inputs
         .clone()
-        .with("logits", Value::Float(logits))
-        .with("labels", Value::Int(labels));
+        .with("logits", Value::Float(logits.into_owned()))
+        .with("labels", Value::Int(labels.into_owned()));
     same(inputs, &changed, run)
 }
 

@@ -59,7 +59,12 @@ fn rows(inputs: &Inputs) -> Rows {
 }
 
 fn single(x: &ArrayD<f64>) -> Value {
-    Value::Float(x.mapv(|x| x as f32))
+    float(x.mapv(|x| x as f32))
+}
+
+/// Row-major, as the inputs of every case are.
+fn float(x: Tensor) -> Value {
+    Value::Float(x.as_standard_layout().into_owned())
 }
 
 fn labels(values: impl Iterator<Item = usize>) -> Value {
@@ -79,7 +84,7 @@ fn in_chunks(inputs: &Inputs, run: Run<'_>, ends: &[usize]) -> Outputs {
             let part = inputs
                 .float(name)
                 .slice_axis(Axis(2), Slice::from(from..end));
-            chunk.set(name, Value::Float(part.to_owned()));
+            chunk.set(name, float(part.to_owned()));
         }
         if let Some(cache) = &cache {
             chunk.set("past_k", single(&cache[1]));
@@ -132,7 +137,7 @@ fn rows_alone(inputs: &Inputs, run: Run<'_>) -> Deviation {
             ("past_v", parent),
         ] {
             let one = inputs.float(name).select(Axis(0), &[row]);
-            alone.set(name, Value::Float(one));
+            alone.set(name, float(one));
         }
         alone.set("lengths", labels([lengths[parent]].into_iter()));
         alone.set("beam_idx", labels([0].into_iter()));
@@ -154,7 +159,7 @@ fn free_slots(inputs: &Inputs, run: Run<'_>) -> Deviation {
             let mut free = cache.slice_mut(s![row, .., length.., ..]);
             free.fill(30.0);
         }
-        changed.set(name, Value::Float(cache));
+        changed.set(name, float(cache));
     }
     let filled = |mut outputs: Outputs| {
         for cache in &mut outputs[1..] {
