@@ -58,9 +58,7 @@ pub fn reference(inputs: &Inputs, trace: &mut Trace) -> Outputs {
     // perplexity = e^loss: as unsure as between so many equally likely tokens.
     trace
         .step("perplexity", "e^loss", "", &scalar(loss.exp()))
-        .note(format!(
-            "of at most about {v}, unless it is worse than chance"
-        ));
+        .note(format!("chance is {v}"));
 
     // bits_per_token = loss / ln 2.
     trace.step("bits_per_token", "loss / ln 2", "", &scalar(loss / LN_2));
