@@ -55,9 +55,9 @@ pub fn kv_cache(
     );
     let mut scores = einsum("b h n d, b h m d -> b h n m", &[&rotate(q), &keys]);
     scores /= (d as f32).sqrt();
-    for i in 0..starts.len() {
+    for (i, start) in starts.iter().enumerate() {
         for r in 0..n {
-            let hidden = (starts[i] + r + 1).min(m);
+            let hidden = (start + r + 1).min(m);
             scores
                 .slice_mut(s![i, .., r, hidden..])
                 .fill(f32::NEG_INFINITY);

@@ -239,15 +239,14 @@ fn plain(choices: Plain) -> Box<dyn Candidate> {
 
 /// As a framework's dynamic cache: concatenate to the filled part, attend, pad again.
 fn growing(call: Call) -> Three {
-    let [b, h, g, n, m, d] = call.sizes();
+    let [_, h, g, n, m, d] = call.sizes();
     let starts = call.starts();
     let mut out = Tensor::zeros(call.q.raw_dim());
     let mut caches = [
         Tensor::zeros(call.past_k.raw_dim()),
         Tensor::zeros(call.past_k.raw_dim()),
     ];
-    for i in 0..b {
-        let start = starts[i];
+    for (i, &start) in starts.iter().enumerate() {
         let turned = |x: &Tensor, head: usize| -> Array2<f32> {
             let mut rows = Array2::zeros((n, d));
             for r in 0..n {
@@ -326,7 +325,7 @@ fn split_keys(call: Call) -> Three {
             }
             (max, sum, row)
         };
-        let middle = (position + 1) / 2;
+        let middle = position.div_ceil(2);
         let (first, second) = (part(0, middle), part(middle, position + 1));
         let max = first.0.max(second.0);
         let (p, q) = ((first.0 - max).exp(), (second.0 - max).exp());
