@@ -248,10 +248,10 @@ const KINDS: &[Kind] = &[
     Kind {
         id: "ragged",
         about: Text::new(
-            "b, g, n from 1 to 8, rows that continue others",
-            "b、g、n 在 1 到 8 之间，且各行接着别的行写",
+            "n from 1 to 8, d from 2 to 16, rows that continue others",
+            "n 在 1 到 8、d 在 2 到 16 之间，且各行接着别的行写",
         ),
-        settings: &[("past", 3), ("beam", 1)],
+        settings: &[("b", 3), ("g", 2), ("past", 3), ("beam", 1)],
         ragged: true,
     },
     kind(

@@ -158,17 +158,18 @@ pub fn reference(inputs: &Inputs, trace: &mut Trace) -> Outputs {
 /// Turns every pair of `x [b heads n d]` by position·θ^(−2i/d), positions `[b n]`: pairs (x₀,x₁) …,
 /// or the two halves of the head.
 pub fn rotate(x: &ArrayD<f64>, positions: &ArrayD<f64>, theta: f64, half: bool) -> ArrayD<f64> {
-    let d = x.shape()[3];
+    let (b, heads, n, d) = (x.shape()[0], x.shape()[1], x.shape()[2], x.shape()[3]);
     let mut out = x.clone();
-    for (b, h, n) in ndarray::indices((x.shape()[0], x.shape()[1], x.shape()[2])) {
-        for i in 0..d / 2 {
-            let (j0, j1) = if half {
-                (i, i + d / 2)
-            } else {
-                (2 * i, 2 * i + 1)
-            };
-            let angle = positions[[b, n]] * theta.powf(-2.0 * i as f64 / d as f64);
-            let (sin, cos) = angle.sin_cos();
+    for (b, n, i) in ndarray::indices((b, n, d / 2)) {
+        let (j0, j1) = if half {
+            (i, i + d / 2)
+        } else {
+            (2 * i, 2 * i + 1)
+        };
+        // One angle for all heads.
+        let angle = positions[[b, n]] * theta.powf(-2.0 * i as f64 / d as f64);
+        let (sin, cos) = angle.sin_cos();
+        for h in 0..heads {
             let (x0, x1) = (x[[b, h, n, j0]], x[[b, h, n, j1]]);
             out[[b, h, n, j0]] = x0 * cos - x1 * sin;
             out[[b, h, n, j1]] = x0 * sin + x1 * cos;
