@@ -12,11 +12,13 @@ pub mod multi_head_attention;
 pub mod position_wise_ffn;
 pub mod rope;
 pub mod stable_softmax;
+pub mod tokens_and_embedding;
 
 use crate::lesson::Lesson;
 
 /// Every lesson, in teaching order.
 pub const LESSONS: &[&Lesson] = &[
+    &tokens_and_embedding::LESSON,
     &stable_softmax::LESSON,
     &attention::LESSON,
     &attention_mask::LESSON,

@@ -22,6 +22,7 @@ mod styles {
     pub mod position_wise_ffn;
     pub mod rope;
     pub mod stable_softmax;
+    pub mod tokens_and_embedding;
 }
 
 type Named<T> = Vec<(T, Box<dyn Candidate>)>;
@@ -154,4 +155,4 @@ macro_rules! prove {
         }
     )*};
 }
-prove!(stable_softmax attention attention_mask multi_head_attention cross_attention layer_norm_residual position_wise_ffn encoder_decoder_block attention_expressivity rope alibi class_weighted_ce);
+prove!(tokens_and_embedding stable_softmax attention attention_mask multi_head_attention cross_attention layer_norm_residual position_wise_ffn encoder_decoder_block attention_expressivity rope alibi class_weighted_ce);
