@@ -4,6 +4,7 @@ pub mod alibi;
 pub mod attention;
 pub mod cpu;
 pub mod cross_entropy;
+pub mod embedding;
 pub mod ffn;
 pub mod layer_norm;
 pub mod machine;

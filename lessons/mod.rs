@@ -24,6 +24,7 @@ pub mod rope;
 pub mod sinusoidal_position;
 pub mod sliding_window_attention;
 pub mod stable_softmax;
+pub mod tokens_and_embedding;
 
 pub use attention::einsum_attention;
 
@@ -31,6 +32,7 @@ use crate::lesson::Lesson;
 
 /// Every lesson, in teaching order.
 pub const LESSONS: &[&Lesson] = &[
+    &tokens_and_embedding::LESSON,
     &stable_softmax::LESSON,
     &attention::LESSON,
     &einsum_attention::LESSON,
