@@ -11,6 +11,7 @@ pub struct Lesson {
     pub title: Text,
     /// One line.
     pub summary: Text,
+    pub part: Part,
     pub tracks: &'static [Track],
     /// Lessons to do first.
     pub needs: &'static [&'static str],
@@ -28,6 +29,26 @@ pub struct Lesson {
     /// From a nudge to nearly the answer.
     pub hints: &'static [Text],
     pub claims: &'static [Claim],
+}
+
+/// Where a concept belongs, in teaching order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Part {
+    Transformer,
+    Position,
+    Serving,
+    Data,
+}
+
+impl Part {
+    pub fn title(self) -> Text {
+        match self {
+            Part::Transformer => Text::new("The Transformer", "Transformer"),
+            Part::Position => Text::new("Position and length", "位置与长度"),
+            Part::Serving => Text::new("Serving", "推理服务"),
+            Part::Data => Text::new("Little data, long tail", "小样本与长尾"),
+        }
+    }
 }
 
 /// The notes' own table of uses.

@@ -16,10 +16,13 @@ mod styles {
     pub mod attention_complexity;
     pub mod attention_expressivity;
     pub mod attention_mask;
+    pub mod causal_lm_objective;
     pub mod class_weighted_ce;
     pub mod cross_attention;
+    pub mod einsum_attention;
     pub mod encoder_decoder_block;
     pub mod flash_attention;
+    pub mod kv_cache;
     pub mod layer_norm_residual;
     pub mod length_extrapolation;
     pub mod multi_head_attention;
@@ -166,7 +169,7 @@ macro_rules! prove {
         }
     )*};
 }
-prove!(stable_softmax attention attention_mask multi_head_attention cross_attention layer_norm_residual position_wise_ffn encoder_decoder_block attention_expressivity attention_complexity flash_attention sinusoidal_position rope alibi length_extrapolation position_interpolation ntk_rope sliding_window_attention class_weighted_ce);
+prove!(stable_softmax attention einsum_attention attention_mask multi_head_attention cross_attention layer_norm_residual position_wise_ffn encoder_decoder_block causal_lm_objective attention_expressivity attention_complexity flash_attention sinusoidal_position rope alibi length_extrapolation position_interpolation ntk_rope sliding_window_attention kv_cache class_weighted_ce);
 /// Lessons with a memory stage: lean answers pass it, greedy ones with right values do not.
 mod memory {
     use super::*;

@@ -2,7 +2,7 @@
 
 use llmlab::check::{Options, Verdict, judge};
 use llmlab::lesson::Lesson;
-use llmlab::lessons::LESSONS;
+use llmlab::lessons::{LESSONS, exercises, parent};
 use llmlab::problem::ArgKind;
 use llmlab::text::{Lang, Text};
 use llmlab::trace::Trace;
@@ -19,12 +19,20 @@ fn module(lesson: &Lesson) -> String {
     lesson.id.replace('-', "_")
 }
 
+/// A further exercise has its folder within its lesson's.
+fn folder(lesson: &Lesson) -> String {
+    match parent(lesson) {
+        Some(parent) => format!("{}/{}", module(parent), module(lesson)),
+        None => module(lesson),
+    }
+}
+
 /// Runs a law over the catalogue and reports every complaint at once.
 fn law(check: impl Fn(&'static Lesson, &mut dyn FnMut(String))) {
     let mut complaints = Vec::new();
     for lesson in LESSONS {
         check(lesson, &mut |words| {
-            complaints.push(format!("lessons/{}/{words}", module(lesson)))
+            complaints.push(format!("lessons/{}/{words}", folder(lesson)))
         });
     }
     assert!(complaints.is_empty(), "\n{}\n", complaints.join("\n"));
@@ -41,6 +49,13 @@ fn ids_are_unique_and_needs_come_first() {
         if lesson.tracks.is_empty() {
             complain("mod.rs: name at least one track".to_string());
         }
+        let mut before = LESSONS.iter().take_while(|other| other.id != lesson.id);
+        if let Some(other) = before.find(|other| other.part > lesson.part) {
+            complain(format!(
+                "mod.rs: part {:?} stands behind `{}` of {:?}; reorder lessons/mod.rs",
+                lesson.part, other.id, other.part
+            ));
+        }
         for need in lesson.needs {
             let known = LESSONS.iter().take_while(|other| other.id != lesson.id);
             if !known.into_iter().any(|other| other.id == *need) {
@@ -50,6 +65,13 @@ fn ids_are_unique_and_needs_come_first() {
             }
         }
     });
+    // A further exercise stands behind its lesson, so that lists show them together.
+    for lesson in LESSONS {
+        let at = LESSONS.iter().position(|other| other.id == lesson.id);
+        for (i, further) in exercises(lesson).enumerate() {
+            assert_eq!(LESSONS[at.unwrap() + 1 + i].id, further.id);
+        }
+    }
     for lesson in LESSONS {
         for name in std::iter::once(&lesson.id).chain(lesson.aliases) {
             assert!(seen.insert(*name), "two lessons are called `{name}`");
@@ -113,9 +135,12 @@ fn every_text_is_there_in_both_languages() {
 #[test]
 fn no_mark_of_the_template_is_left() {
     law(|lesson, complain| {
-        let folder = root().join("lessons").join(module(lesson));
+        let folder = root().join("lessons").join(folder(lesson));
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
+            if path.is_dir() {
+                continue;
+            }
             let text = std::fs::read_to_string(&path).unwrap();
             for (i, line) in text.lines().enumerate() {
                 if line.contains(llmlab::cli::MARK) {
@@ -270,7 +295,7 @@ fn the_golden_trace_is_current() {
         if std::env::var_os("LLMLAB_BLESS").is_some() {
             let path = root()
                 .join("lessons")
-                .join(module(lesson))
+                .join(folder(lesson))
                 .join("trace.txt");
             std::fs::write(path, &text).unwrap();
         } else if text != lesson.trace {

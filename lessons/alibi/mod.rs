@@ -9,7 +9,7 @@ mod reference;
 mod tests;
 mod variants;
 
-use crate::lesson::{Lesson, Track};
+use crate::lesson::{Lesson, Part, Track};
 use crate::text::Text;
 pub use problem::{Exercise, candidate};
 pub use reference::slopes;
@@ -25,6 +25,7 @@ pub static LESSON: Lesson = Lesson {
         "no position vectors: every head takes a fixed slope times the distance off the score",
         "不加位置向量：每个头从分数里减去一个固定斜率乘距离",
     ),
+    part: Part::Position,
     tracks: &[Track::Phone, Track::Whiteboard],
     needs: &["attention"],
     text: Text::new(include_str!("lesson.md"), include_str!("lesson.zh.md")),

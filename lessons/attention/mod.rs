@@ -2,6 +2,7 @@
 
 mod bugs;
 mod claims;
+pub mod einsum_attention;
 mod laws;
 mod problem;
 mod reference;
@@ -9,7 +10,7 @@ mod variants;
 
 pub use problem::{Exercise, PROBLEM, candidate};
 
-use crate::lesson::{Lesson, Track};
+use crate::lesson::{Lesson, Part, Track};
 use crate::text::Text;
 
 pub static LESSON: Lesson = Lesson {
@@ -20,6 +21,7 @@ pub static LESSON: Lesson = Lesson {
         "softmax(q·kᵀ/√d + mask)·v: each query takes a weighted mean of the values",
         "softmax(q·kᵀ/√d + mask)·v：每个查询对值做加权平均",
     ),
+    part: Part::Transformer,
     tracks: &[Track::Phone, Track::Whiteboard, Track::Leader],
     needs: &[],
     text: Text::new(include_str!("lesson.md"), include_str!("lesson.zh.md")),

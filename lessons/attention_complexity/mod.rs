@@ -8,7 +8,7 @@ mod reference;
 mod tests;
 mod variants;
 
-use crate::lesson::{Lesson, Track};
+use crate::lesson::{Lesson, Part, Track};
 use crate::text::Text;
 pub use problem::{Exercise, PROBLEM, candidate};
 
@@ -20,6 +20,7 @@ pub static LESSON: Lesson = Lesson {
         "time O(n²·d), memory O(h·n² + n·d): count both, and fit the exponent of what was measured",
         "时间 O(n²·d)，内存 O(h·n² + n·d)：两者都数一遍，再从实测拟合指数",
     ),
+    part: Part::Transformer,
     tracks: &[Track::Phone, Track::Whiteboard, Track::Leader],
     needs: &["attention", "multi-head-attention"],
     text: Text::new(include_str!("lesson.md"), include_str!("lesson.zh.md")),

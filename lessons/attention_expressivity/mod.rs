@@ -9,7 +9,7 @@ mod reference;
 mod tests;
 mod variants;
 
-use crate::lesson::{Lesson, Track};
+use crate::lesson::{Lesson, Part, Track};
 use crate::text::Text;
 pub use problem::{Exercise, candidate};
 
@@ -24,6 +24,7 @@ pub static LESSON: Lesson = Lesson {
         "every token is one layer away from every other; without positions order is invisible, and without residuals and FFN all tokens become one",
         "任意两个 token 只隔一层；没有位置就看不见顺序；没有残差和 FFN，所有 token 会变成同一个",
     ),
+    part: Part::Transformer,
     tracks: &[Track::Phone, Track::Leader],
     needs: &["multi-head-attention", "position-wise-ffn"],
     text: Text::new(include_str!("lesson.md"), include_str!("lesson.zh.md")),

@@ -10,7 +10,7 @@ mod variants;
 
 pub use problem::{Exercise, candidate};
 
-use crate::lesson::{Lesson, Track};
+use crate::lesson::{Lesson, Part, Track};
 use crate::text::Text;
 
 pub static LESSON: Lesson = Lesson {
@@ -21,6 +21,7 @@ pub static LESSON: Lesson = Lesson {
         "0 where query i may see key j, −∞ where not: causal at the bottom right, padding, a window",
         "查询 i 能看键 j 处为 0，否则为 −∞：右下对齐的因果、padding、滑动窗口",
     ),
+    part: Part::Transformer,
     tracks: &[Track::Phone, Track::Whiteboard, Track::Leader],
     needs: &["attention"],
     text: Text::new(include_str!("lesson.md"), include_str!("lesson.zh.md")),

@@ -1,6 +1,6 @@
 //! Class-weighted cross-entropy: rare classes count for more.
 
-use crate::lesson::{Lesson, Track};
+use crate::lesson::{Lesson, Part, Track};
 use crate::text::Text;
 
 mod bugs;
@@ -22,6 +22,7 @@ pub static LESSON: Lesson = Lesson {
         "Rare classes weigh more in the loss: w_k = √(n_max/n_k), averaged by Σw.",
         "让稀有类在损失里占更大比重：w_k = √(n_max/n_k)，再按 Σw 求加权平均。",
     ),
+    part: Part::Data,
     tracks: &[Track::Algorithms, Track::Whiteboard, Track::Phone],
     needs: &[],
     text: Text::new(include_str!("lesson.md"), include_str!("lesson.zh.md")),

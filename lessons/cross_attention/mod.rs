@@ -9,7 +9,7 @@ mod variants;
 
 pub use problem::{Exercise, PROBLEM, candidate};
 
-use crate::lesson::{Lesson, Track};
+use crate::lesson::{Lesson, Part, Track};
 use crate::text::Text;
 
 pub static LESSON: Lesson = Lesson {
@@ -20,6 +20,7 @@ pub static LESSON: Lesson = Lesson {
         "queries from the decoder, keys and values from the encoder: n × m scores, only padding is masked",
         "q 来自解码器，k、v 来自编码器：n × m 个分数，只屏蔽 padding",
     ),
+    part: Part::Transformer,
     tracks: &[Track::Phone, Track::Whiteboard],
     needs: &["multi-head-attention"],
     text: Text::new(include_str!("lesson.md"), include_str!("lesson.zh.md")),

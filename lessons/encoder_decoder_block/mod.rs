@@ -10,7 +10,7 @@ mod reference;
 mod tests;
 mod variants;
 
-use crate::lesson::{Lesson, Track};
+use crate::lesson::{Lesson, Part, Track};
 use crate::text::Text;
 pub use problem::{Exercise, PROBLEM, candidate};
 
@@ -25,6 +25,7 @@ pub static LESSON: Lesson = Lesson {
         "encoder: self-attention → FFN; decoder: masked self-attention → cross-attention → FFN; a residual and a norm around each",
         "编码器：自注意力 → FFN；解码器：带掩码的自注意力 → 交叉注意力 → FFN；每个子层都有残差和归一化",
     ),
+    part: Part::Transformer,
     tracks: &[Track::Phone, Track::Whiteboard],
     needs: &[
         "cross-attention",

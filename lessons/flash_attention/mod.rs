@@ -9,7 +9,7 @@ mod reference;
 mod tests;
 mod variants;
 
-use crate::lesson::{Lesson, Track};
+use crate::lesson::{Lesson, Part, Track};
 use crate::text::Text;
 pub use problem::{Exercise, PROBLEM, candidate};
 
@@ -24,6 +24,7 @@ pub static LESSON: Lesson = Lesson {
         "exact attention tile by tile: a running maximum, sum and output per query, and no n×m matrix",
         "逐块计算的精确注意力：每个 query 只保留当前最大值、和与输出，不产生 n×m 矩阵",
     ),
+    part: Part::Transformer,
     tracks: &[Track::Phone, Track::Whiteboard, Track::Leader],
     needs: &["stable-softmax", "attention", "attention-mask"],
     text: Text::new(include_str!("lesson.md"), include_str!("lesson.zh.md")),

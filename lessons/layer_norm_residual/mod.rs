@@ -9,7 +9,7 @@ mod reference;
 mod tests;
 mod variants;
 
-use crate::lesson::{Lesson, Track};
+use crate::lesson::{Lesson, Part, Track};
 use crate::text::Text;
 pub use problem::{Exercise, candidate};
 
@@ -24,6 +24,7 @@ pub static LESSON: Lesson = Lesson {
         "add each sublayer's output to its input, and bring every token's features to one scale: what makes deep stacks trainable",
         "子层输出加回输入，再把每个 token 的特征归一到同一尺度：深层网络靠它们才训得动",
     ),
+    part: Part::Transformer,
     tracks: &[Track::Phone, Track::Whiteboard],
     needs: &["attention"],
     text: Text::new(include_str!("lesson.md"), include_str!("lesson.zh.md")),

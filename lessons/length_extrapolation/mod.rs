@@ -9,7 +9,7 @@ mod reference;
 mod tests;
 mod variants;
 
-use crate::lesson::{Lesson, Track};
+use crate::lesson::{Lesson, Part, Track};
 use crate::text::Text;
 pub use problem::{Exercise, candidate};
 
@@ -21,6 +21,7 @@ pub static LESSON: Lesson = Lesson {
         "perplexity by context length on the same target tokens, and what happens past the training length",
         "在相同的目标 token 上按上下文长度测困惑度，看超过训练长度后会怎样",
     ),
+    part: Part::Position,
     tracks: &[Track::Leader],
     needs: &["attention", "rope", "alibi"],
     text: Text::new(include_str!("lesson.md"), include_str!("lesson.zh.md")),

@@ -10,7 +10,7 @@ mod variants;
 pub use problem::{Exercise, PROBLEM, candidate};
 pub(crate) use reference::{merge, split};
 
-use crate::lesson::{Lesson, Track};
+use crate::lesson::{Lesson, Part, Track};
 use crate::text::Text;
 
 pub static LESSON: Lesson = Lesson {
@@ -21,6 +21,7 @@ pub static LESSON: Lesson = Lesson {
         "concat(head₁ … head_h)·w_o: h attentions side by side, each on d/h columns; GQA lets heads share keys and values",
         "concat(head₁ … head_h)·w_o：h 个注意力并排，各用 d/h 列；GQA 让多个头共用 k、v",
     ),
+    part: Part::Transformer,
     tracks: &[Track::Phone, Track::Whiteboard, Track::Leader],
     needs: &["attention"],
     text: Text::new(include_str!("lesson.md"), include_str!("lesson.zh.md")),

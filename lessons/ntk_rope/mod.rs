@@ -9,7 +9,7 @@ mod reference;
 mod tests;
 mod variants;
 
-use crate::lesson::{Lesson, Track};
+use crate::lesson::{Lesson, Part, Track};
 use crate::text::Text;
 pub use problem::{Exercise, candidate};
 
@@ -21,6 +21,7 @@ pub static LESSON: Lesson = Lesson {
         "stretch the slow pairs of RoPE and spare the fast ones: by another base, by the length at hand, or pair by pair",
         "只拉伸 RoPE 的慢速对、放过快速对：改底数、按当前长度改，或逐对处理",
     ),
+    part: Part::Position,
     tracks: &[Track::Leader],
     needs: &["rope", "position-interpolation"],
     text: Text::new(include_str!("lesson.md"), include_str!("lesson.zh.md")),

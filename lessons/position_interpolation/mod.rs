@@ -9,7 +9,7 @@ mod reference;
 mod tests;
 mod variants;
 
-use crate::lesson::{Lesson, Track};
+use crate::lesson::{Lesson, Part, Track};
 use crate::text::Text;
 pub use problem::{Exercise, candidate};
 
@@ -24,6 +24,7 @@ pub static LESSON: Lesson = Lesson {
         "divide positions by s = L'/L, so that a longer text stays inside the angles that training showed",
         "把位置除以 s = L'/L，让更长的文本仍落在训练见过的角度范围内",
     ),
+    part: Part::Position,
     tracks: &[Track::Phone, Track::Leader],
     needs: &["rope"],
     text: Text::new(include_str!("lesson.md"), include_str!("lesson.zh.md")),

@@ -9,7 +9,7 @@ mod reference;
 mod tests;
 mod variants;
 
-use crate::lesson::{Lesson, Track};
+use crate::lesson::{Lesson, Part, Track};
 use crate::text::Text;
 pub use problem::{Exercise, candidate};
 pub use reference::erf;
@@ -25,6 +25,7 @@ pub static LESSON: Lesson = Lesson {
         "widen every token's features, activate or gate them, narrow them again: two thirds of a model's weights, and no token sees another",
         "把每个 token 的特征升维、激活或加门、再降维：占模型约三分之二的参数，且 token 之间互不相看",
     ),
+    part: Part::Transformer,
     tracks: &[Track::Phone, Track::Whiteboard],
     needs: &["attention", "layer-norm-residual"],
     text: Text::new(include_str!("lesson.md"), include_str!("lesson.zh.md")),

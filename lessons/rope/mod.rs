@@ -9,7 +9,7 @@ mod reference;
 mod tests;
 mod variants;
 
-use crate::lesson::{Lesson, Track};
+use crate::lesson::{Lesson, Part, Track};
 use crate::text::Text;
 pub use bugs::CONVENTIONS as LAYOUTS;
 pub use problem::{Exercise, candidate};
@@ -23,6 +23,7 @@ pub static LESSON: Lesson = Lesson {
         "turn every pair of dimensions of q and k by an angle that grows with the position, and scores depend on distances",
         "把 q、k 的每对维度按位置旋转一个角度，分数便只依赖相对距离",
     ),
+    part: Part::Position,
     tracks: &[Track::Whiteboard, Track::Leader],
     needs: &["attention"],
     text: Text::new(include_str!("lesson.md"), include_str!("lesson.zh.md")),

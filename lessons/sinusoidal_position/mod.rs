@@ -9,7 +9,7 @@ mod reference;
 mod tests;
 mod variants;
 
-use crate::lesson::{Lesson, Track};
+use crate::lesson::{Lesson, Part, Track};
 use crate::text::Text;
 pub use problem::{Exercise, candidate};
 
@@ -24,6 +24,7 @@ pub static LESSON: Lesson = Lesson {
         "add to every embedding a vector of sines and cosines of its position, once, at the bottom of the model",
         "在模型最底层给每个 embedding 加上一个由位置的正弦、余弦组成的向量",
     ),
+    part: Part::Position,
     tracks: &[Track::Phone, Track::Whiteboard],
     needs: &["attention"],
     text: Text::new(include_str!("lesson.md"), include_str!("lesson.zh.md")),

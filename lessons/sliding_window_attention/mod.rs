@@ -10,7 +10,7 @@ mod reference;
 mod tests;
 mod variants;
 
-use crate::lesson::{Lesson, Track};
+use crate::lesson::{Lesson, Part, Track};
 use crate::text::Text;
 pub use problem::{Exercise, PROBLEM, candidate};
 
@@ -25,6 +25,7 @@ pub static LESSON: Lesson = Lesson {
         "each query sees its last w keys and a few global tokens: n·(w + g) scores in place of n²",
         "每个 query 只看最近 w 个 key 和少量全局 token：分数从 n² 个降到 n·(w + g) 个",
     ),
+    part: Part::Position,
     tracks: &[Track::Phone, Track::Leader],
     needs: &["attention", "attention-mask"],
     text: Text::new(include_str!("lesson.md"), include_str!("lesson.zh.md")),

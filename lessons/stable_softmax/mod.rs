@@ -10,7 +10,7 @@ mod variants;
 
 pub use problem::{Exercise, candidate};
 
-use crate::lesson::{Lesson, Track};
+use crate::lesson::{Lesson, Part, Track};
 use crate::text::Text;
 
 pub static LESSON: Lesson = Lesson {
@@ -21,6 +21,7 @@ pub static LESSON: Lesson = Lesson {
         "exp(x − max)/Σ exp(x − max): the same softmax, without overflow; its logarithm is x − logsumexp",
         "exp(x − max)/Σ exp(x − max)：同一个 softmax，但不会溢出；取对数就是 x − logsumexp",
     ),
+    part: Part::Transformer,
     tracks: &[Track::Phone, Track::Whiteboard],
     needs: &[],
     text: Text::new(include_str!("lesson.md"), include_str!("lesson.zh.md")),

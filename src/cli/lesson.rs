@@ -77,8 +77,13 @@ fn text(session: &Session, lesson: &Lesson) -> String {
         let about = lang.pick("the notes corrected", "笔记里哪些说法有误");
         (format!("claims {id}"), about)
     });
+    let more = crate::lessons::exercises(lesson).map(|other| {
+        let about = lang.pick("a further exercise", "另一道练习");
+        (format!("lesson {}", other.id), about)
+    });
     let tries: Vec<(String, &str)> = tries
         .into_iter()
+        .chain(more)
         .chain(claims)
         .map(|(command, about)| (session.command(&command), about))
         .collect();

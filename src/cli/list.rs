@@ -4,7 +4,7 @@ use super::verbs::{Arg, FORMAT, Shape, Values, Verb};
 use super::wrap::columns;
 use super::{Session, markdown};
 use crate::lesson::{Lesson, Track};
-use crate::lessons::LESSONS;
+use crate::lessons::{LESSONS, parent};
 use crate::store;
 use crate::text::{Lang, Text};
 use colored::Colorize;
@@ -26,7 +26,10 @@ pub const MAP: Verb = Verb {
 
 pub const VERB: Verb = Verb {
     name: "list",
-    about: Text::new("every lesson, one line each", "列出所有课程，每课一行"),
+    about: Text::new(
+        "every lesson, part by part, and what to do first",
+        "分部分列出所有课程及先修课",
+    ),
     args: &[
         Arg {
             name: "track",
@@ -61,9 +64,7 @@ fn run(session: &mut Session, values: &Values) -> Result<ExitCode, String> {
         session.say(json!({ "lessons": rows }).to_string());
         return Ok(ExitCode::SUCCESS);
     }
-    for lesson in lessons {
-        session.say(row(lesson, &passed, session.lang, session.width));
-    }
+    session.say(rows(&lessons, &passed, session).trim_end());
     Ok(ExitCode::SUCCESS)
 }
 
@@ -114,11 +115,8 @@ pub fn map(session: &Session, passed: &[String]) -> String {
         let about = track_about(track).get(lang);
         out += &format!("  {} {count:>6}  {about}\n", name.cyan());
     }
-    out += &lang.pick("\nLessons\n", "\n课程\n").bold().to_string();
-    for lesson in LESSONS {
-        out += &row(lesson, passed, lang, session.width);
-        out.push('\n');
-    }
+    out.push('\n');
+    out += &rows(LESSONS, passed, session);
     out.push('\n');
     out += &match next(passed) {
         Some(lesson) => {
@@ -134,19 +132,49 @@ pub fn map(session: &Session, passed: &[String]) -> String {
     out
 }
 
-/// One lesson on one line, cut at the width.
+/// A further exercise hangs under its lesson.
+fn shown(lesson: &Lesson) -> String {
+    match parent(lesson) {
+        Some(_) => format!("└ {}", lesson.id),
+        None => lesson.id.to_string(),
+    }
+}
+
+/// The lessons part by part; an arrow points at those to do first.
+fn rows(lessons: &[&Lesson], passed: &[String], session: &Session) -> String {
+    let mut out = String::new();
+    let mut part = None;
+    for lesson in lessons {
+        if part != Some(lesson.part) {
+            part = Some(lesson.part);
+            out += &format!("{}\n", lesson.part.title().get(session.lang).bold());
+        }
+        out += &row(lesson, passed, session.lang, session.width);
+        out.push('\n');
+    }
+    out
+}
+
+/// One lesson on one line, cut at the width: its title, and what to do first.
 fn row(lesson: &Lesson, passed: &[String], lang: Lang, width: usize) -> String {
-    let longest = LESSONS.iter().map(|lesson| lesson.id.len()).max();
-    let id = markdown::pad(lesson.id, longest.unwrap_or(0).min(24));
+    let longest = LESSONS.iter().map(|lesson| columns(&shown(lesson))).max();
+    let id = markdown::pad(&shown(lesson), longest.unwrap_or(0).min(24));
     let done = passed.iter().any(|id| id == lesson.id);
     let mark = if done { "✓" } else { "·" };
-    let about = format!("{} — {}", lesson.title.get(lang), lesson.summary.get(lang));
-    let room = width.saturating_sub(columns(&id) + 6);
-    let (mark, id) = match done {
+    let (mark, colored) = match done {
         true => (mark.green(), id.green()),
         false => (mark.dimmed(), id.cyan()),
     };
-    format!("  {mark} {id}  {}", shortened(&about, room))
+    let room = width.saturating_sub(columns(&id) + 6);
+    let title = shortened(lesson.title.get(lang), room);
+    let needs = match lesson.needs {
+        [] => String::new(),
+        needs => format!("  ← {}", needs.join(", ")),
+    };
+    let needs = shortened(&needs, room.saturating_sub(columns(&title)));
+    // A cut in the middle of the arrow says nothing.
+    let needs = if columns(&needs) < 8 { "" } else { &needs };
+    format!("  {mark} {colored}  {title}{}", needs.dimmed())
 }
 
 /// `text`, cut with `…` where it is wider than `room`.
@@ -173,6 +201,7 @@ fn json(lesson: &Lesson, passed: &[String], lang: Lang) -> Value {
         "summary": lesson.summary.get(lang),
         "tracks": tracks,
         "needs": lesson.needs,
+        "parent": parent(lesson).map(|parent| parent.id),
         "passed": passed.iter().any(|id| id == lesson.id),
     })
 }
