@@ -7,6 +7,8 @@
 mod attention;
 mod cross_entropy;
 mod ffn;
+mod golden;
+mod kv_cache;
 mod multi_head;
 mod norms;
 mod onnx;
@@ -46,6 +48,11 @@ fn cross_entropy_agrees_with_onnx() {
 #[test]
 fn multi_head_attention_agrees_with_onnx() {
     compare("multi-head-attention", "attention_", 40, multi_head::run);
+}
+
+#[test]
+fn kv_cache_agrees_with_onnx() {
+    compare("kv-cache", "attention_", 0, kv_cache::run);
 }
 
 #[test]

@@ -1,0 +1,155 @@
+//! The lessons' references against values that PyTorch computed: `golden.json`, which `golden.py`
+//! wrote. Inputs are exact in f32, and both sides compute in f64.
+
+use crate::{say, step};
+use llmlab::lessons;
+use llmlab::problem::{ArgKind, Problem, Variant};
+use llmlab::tensor::{Inputs, Value, max_abs};
+use llmlab::trace::Trace;
+use ndarray::ArrayD;
+use serde_json::Value as Json;
+
+/// Relative to the largest value of an output, or to 1.
+const TOLERANCE: f64 = 1e-9;
+
+#[test]
+fn references_agree_with_pytorch() {
+    let file: Json = serde_json::from_str(include_str!("golden.json")).expect("valid JSON");
+    let cases = file["cases"].as_array().expect("a list of cases");
+    say(&format!("golden values of {}", text(&file["made_with"])));
+    let mut compared = Vec::new();
+    for case in cases {
+        let (lesson, what) = (text(&case["lesson"]), text(&case["what"]));
+        let found = lessons::find(lesson).unwrap_or_else(|| panic!("no lesson `{lesson}`"));
+        let worst = compare(found.problem, case)
+            .unwrap_or_else(|sentence| panic!("{lesson}, {what}: {sentence}"));
+        let oracle = text(&case["oracle"]);
+        say(&format!(
+            "{lesson}: {what}: {oracle} agrees within {worst:.1e}"
+        ));
+        compared.push(lesson);
+    }
+    compared.dedup();
+    assert!(compared.len() >= LESSONS, "only {compared:?} were compared");
+}
+
+/// How many lessons the file has values for.
+const LESSONS: usize = 12;
+
+#[test]
+fn a_planted_bug_disagrees_with_pytorch() {
+    let file: Json = serde_json::from_str(include_str!("golden.json")).expect("valid JSON");
+    let cases = file["cases"].as_array().expect("a list of cases");
+    let mut tanh = cases.iter().find(|case| case["convention"] == "gelu-tanh");
+    let tanh = tanh.as_mut().expect("a case in the tanh form").clone();
+    let ffn = lessons::find("position-wise-ffn")
+        .expect("the lesson")
+        .problem;
+    assert!(compare(ffn, &tanh).is_ok());
+    let mut exact = tanh;
+    exact["convention"] = Json::Null;
+    assert!(
+        compare(ffn, &exact)
+            .expect_err("another form")
+            .starts_with("ffn: off by")
+    );
+}
+
+/// The largest relative deviation of a case's outputs; a sentence where that is too much.
+fn compare(problem: &Problem, case: &Json) -> Result<f64, String> {
+    let inputs = inputs(problem, &case["inputs"])?;
+    let mut trace = Trace::new();
+    let outputs = match case["convention"].as_str() {
+        None => (problem.reference)(&inputs, &mut trace),
+        Some(id) => {
+            let known = problem.conventions.iter().find(|known| known.id == id);
+            let known = known.ok_or(format!("the lesson has no convention `{id}`"))?;
+            (problem.variant)(&inputs, &Variant(vec![known.id]))
+        }
+    };
+    let mut worst = 0.0;
+    let theirs = case["outputs"].as_object().ok_or("no outputs")?;
+    for (name, theirs) in theirs {
+        // An output, or else a step of the trace.
+        let place = problem.outputs.iter().position(|(known, _)| known == name);
+        let ours = place.map_or_else(|| step(&trace, name), |place| outputs[place].clone());
+        let gap = deviation(&ours, &array(theirs)?).map_err(|why| format!("{name}: {why}"))?;
+        worst = f64::max(worst, gap);
+    }
+    Ok(worst)
+}
+
+/// The values that the file has for the problem's arguments, all of them and no others.
+fn inputs(problem: &Problem, given: &Json) -> Result<Inputs, String> {
+    let given = given.as_object().ok_or("no inputs")?;
+    if given.len() != problem.args.len() {
+        return Err(format!(
+            "{} inputs, not {}",
+            given.len(),
+            problem.args.len()
+        ));
+    }
+    let mut inputs = Inputs::new();
+    for arg in problem.args {
+        let given = given
+            .get(arg.name)
+            .ok_or(format!("no input `{}`", arg.name))?;
+        let value = match arg.kind {
+            _ if given.is_null() => Value::Absent,
+            ArgKind::Number => Value::Number(number(given)?),
+            ArgKind::Int(_) => Value::Int(array(given)?.mapv(|x| x as i64)),
+            ArgKind::Float(_) | ArgKind::OptionalBroadcast(_) => {
+                let exact = array(given)?;
+                let single = exact.mapv(|x| x as f32);
+                if single.mapv(f64::from) != exact {
+                    return Err(format!("`{}` is not exact in f32", arg.name));
+                }
+                Value::Float(single)
+            }
+        };
+        inputs.set(arg.name, value);
+    }
+    Ok(inputs)
+}
+
+fn array(json: &Json) -> Result<ArrayD<f64>, String> {
+    let list = |name: &str| json[name].as_array().ok_or(format!("{json} has no {name}"));
+    let values: Result<Vec<f64>, String> = list("values")?.iter().map(number).collect();
+    let shape: Result<Vec<f64>, String> = list("shape")?.iter().map(number).collect();
+    let shape: Vec<usize> = shape?.into_iter().map(|size| size as usize).collect();
+    ArrayD::from_shape_vec(shape, values?).map_err(|error| error.to_string())
+}
+
+/// A number; JSON has no infinities, so they are strings.
+fn number(json: &Json) -> Result<f64, String> {
+    let number = match json {
+        Json::String(text) => text.parse().ok(),
+        _ => json.as_f64(),
+    };
+    number.ok_or(format!("{json} is not a number"))
+}
+
+fn text(json: &Json) -> &str {
+    json.as_str().expect("a text")
+}
+
+/// max |ours − theirs| relative to the scale of `theirs`; infinities must be the same.
+fn deviation(ours: &ArrayD<f64>, theirs: &ArrayD<f64>) -> Result<f64, String> {
+    if ours.shape() != theirs.shape() {
+        return Err(format!(
+            "shape {:?}, not {:?}",
+            ours.shape(),
+            theirs.shape()
+        ));
+    }
+    let scale = max_abs(theirs).max(1.0);
+    let mut worst: f64 = 0.0;
+    for (a, b) in ours.iter().zip(theirs) {
+        let gap = if a == b { 0.0 } else { (a - b).abs() / scale };
+        if !(gap <= TOLERANCE) {
+            return Err(format!("off by {gap:.1e}: {a}, not {b}"));
+        }
+        worst = worst.max(gap);
+    }
+    Ok(worst)
+}
