@@ -6,7 +6,7 @@ Writes golden.json beside this file, which golden.rs compares with the lessons' 
     python3 -m pip install torch numpy
     python3 tests/oracles/golden.py
 
-Inputs are multiples of 1/64, so that f32 holds them exactly; PyTorch computes in f64. Wherever it
+Inputs are multiples of 1/16, so that f32 holds them exactly; PyTorch computes in f64. Wherever it
 has the operator itself, that is called, and not a formula written out.
 """
 
@@ -32,7 +32,7 @@ cases = []
 
 
 def draw(*shape, scale=1.0):
-    return (torch.randn(shape) * scale * 64).round() / 64
+    return (torch.randn(shape) * scale * 16).round() / 16
 
 
 def plain(x):
@@ -41,7 +41,7 @@ def plain(x):
         return x
     values = x.detach().flatten().tolist()
     if x.is_floating_point():
-        values = [float(f"{v:.14g}") if math.isfinite(v) else str(v) for v in values]
+        values = [float(f"{v:.11g}") if math.isfinite(v) else str(v) for v in values]
     return {"shape": list(x.shape), "values": values}
 
 
@@ -132,7 +132,8 @@ def encoder_decoder_block():
 
 def sliding_window_attention():
     b, h, n, m, d, dv = 1, 2, 4, 6, 4, 3
-    for window, globals_, causal, n in [(2, 0, True, 4), (3, 1, True, 4), (2, 1, False, 6)]:
+    for window, globals_, causal, n in [(2, 0, True, 4), (3, 1, True, 4), (1, 3, True, 6),
+                                         (2, 1, False, 6)]:
         q, k, v = draw(b, h, n, d), draw(b, h, m, d), draw(b, h, m, dv)
         ones = torch.ones(n, m, dtype=torch.bool)
         mask = ones.triu(m - n - window + 1) & ones.tril(m - n + window - 1)
@@ -153,26 +154,31 @@ def flash_attention():
     out, lse = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(q, k, v)
     case("flash-attention", "all keys", "aten._scaled_dot_product_flash_attention_for_cpu",
          inputs | {"causal": 0.0}, {"out": out, "lse": lse})
-    out = F.scaled_dot_product_attention(q, k, v, attn_mask=causal_lower_right(4, 6))
-    scores = (q @ k.mT / math.sqrt(4)).masked_fill(~lower_right(4, 6), -math.inf)
-    case("flash-attention", "causal, cached keys",
-         "F.scaled_dot_product_attention(causal_lower_right), torch.logsumexp",
-         inputs | {"causal": 1.0, "block": 3}, {"out": out, "lse": scores.logsumexp(-1)})
+    # Cached keys; and more queries than keys, the first of which see none.
+    for n, m in [(4, 6), (5, 3)]:
+        q, k, v = draw(1, 2, n, 4), draw(1, 2, m, 4), draw(1, 2, m, 5)
+        out = F.scaled_dot_product_attention(q, k, v, attn_mask=lower_right(n, m))
+        scores = (q @ k.mT / math.sqrt(4)).masked_fill(~lower_right(n, m), -math.inf)
+        case("flash-attention", f"causal, {n} queries, {m} keys",
+             "F.scaled_dot_product_attention(attn_mask=bool), torch.logsumexp",
+             dict(q=q, k=k, v=v, causal=1.0, block=2),
+             {"out": out, "lse": scores.logsumexp(-1)})
 
 
 def alibi():
+    b = 2
     # The slopes as numbers: Press et al. 2021, section 3, for 4 and 8 heads; every second one of
     # those for 8 heads follows those for 4.
     four, eight = [2**-2, 2**-4, 2**-6, 2**-8], [2**-k for k in range(1, 9)]
-    for slopes, n in [(four, 5), (four + eight[0:4:2], 3)]:
+    for slopes, n in [(four, 4), (four + eight[0:4:2], 3)]:
         m, slopes = 5, torch.tensor(slopes)
-        scores, eye = draw(1, len(slopes), n, m, scale=2.0), torch.eye(m)
+        scores, eye = draw(b, len(slopes), n, m, scale=2.0), torch.eye(m)
 
         def bias(score, b, h, i, j):
             score = score - slopes[h] * (i + m - n - j)
             return torch.where(j <= i + m - n, score, -math.inf)
 
-        eye = eye.expand(1, len(slopes), m, m)
+        eye = eye.expand(b, len(slopes), m, m)
         weights = flex_attention(scores, eye, eye, score_mod=bias, scale=1.0)
         case("alibi", f"{len(slopes)} heads, {n} queries, {m} keys", "flex_attention(score_mod)",
              {"scores": scores}, {"weights": weights})
@@ -188,7 +194,8 @@ def multi_head_attention():
     # Groups of 3 heads on 2 heads of k and v, and 3 heads on one.
     for h, g, dk in [(6, 2, 1), (3, 1, 2)]:
         w_k, w_v = draw(d, g * dk), draw(d, g * dk)
-        read = F.scaled_dot_product_attention(heads(w_q, h), heads(w_k, g), heads(w_v, g), enable_gqa=True)
+        q, k, v = heads(w_q, h), heads(w_k, g), heads(w_v, g)
+        read = F.scaled_dot_product_attention(q, k, v, enable_gqa=True)
         out = read.transpose(1, 2).flatten(2) @ w_o
         inputs = dict(x=x, w_q=w_q, w_k=w_k, w_v=w_v, w_o=w_o, h=h, mask=None)
         case("multi-head-attention", f"{h} query heads, {g} key/value heads",
@@ -206,26 +213,35 @@ def multi_head_attention():
 
 
 def cross_attention():
-    b, n, m, c, d, h = 2, 3, 5, 4, 6, 3
+    for c, d, h, what in [(4, 6, 3, "another width of the source"), (4, 4, 2, "one width")]:
+        cross_attention_of(c, d, h, f"padding, {what}")
+
+
+def cross_attention_of(c, d, h, what):
+    b, n, m = 2, 3, 5
     x, memory = draw(b, n, d), draw(b, m, c)
     w_q, w_k, w_v, w_o = draw(d, d, scale=0.6), draw(c, d), draw(c, d), draw(d, d)
     keep = torch.tensor([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0]])
     attention = nn.MultiheadAttention(d, h, bias=False, kdim=c, vdim=c, batch_first=True)
-    set_weight(attention.q_proj_weight, w_q)
-    set_weight(attention.k_proj_weight, w_k)
-    set_weight(attention.v_proj_weight, w_v)
+    if c == d:
+        set_weight(attention.in_proj_weight, torch.cat([w_q, w_k, w_v], dim=1))
+    else:
+        set_weight(attention.q_proj_weight, w_q)
+        set_weight(attention.k_proj_weight, w_k)
+        set_weight(attention.v_proj_weight, w_v)
     set_weight(attention.out_proj.weight, w_o)
     out, weights = attention(x, memory, memory, key_padding_mask=keep == 0,
                              average_attn_weights=False)
     inputs = dict(x=x, memory=memory, w_q=w_q, w_k=w_k, w_v=w_v, w_o=w_o, h=h, memory_mask=keep)
-    case("cross-attention", "padding, another width of the source",
-         "nn.MultiheadAttention(kdim, vdim)", inputs, {"out": out, "weights": weights})
+    case("cross-attention", what, "nn.MultiheadAttention(kdim, vdim)", inputs,
+         {"out": out, "weights": weights})
 
 
 def attention_mask():
     right = torch.tensor([[1, 1, 1, 1, 1, 1], [1, 1, 1, 1, 0, 0]])
     left = torch.tensor([[0, 0, 1, 1, 1, 1], [1, 1, 1, 1, 1, 1]])
-    for keep, name, n, window in [(right, "right", 4, 0), (left, "left", 6, 0), (left, "left", 5, 3)]:
+    for keep, n, window in [(right, 4, 0), (left, 6, 0), (left, 5, 3)]:
+        name = "right" if keep is right else "left"
         b, m = keep.shape
         mods = [lambda b, h, i, j: j <= i + m - n, lambda b, h, i, j: keep[b, j] == 1]
         if window:
@@ -246,11 +262,11 @@ def rotate(x, positions, theta):
 
 
 def rope():
-    q, k = draw(1, 2, 3, 4), draw(1, 2, 3, 4)
-    positions = torch.tensor([[0, 7, 300]])
-    outputs = {"q_rot": rotate(q, positions, 10000.0), "k_rot": rotate(k, positions, 10000.0)}
-    case("rope", "positions 0, 7, 300", "torch.polar, complex product",
-         dict(q=q, k=k, positions=positions, rope_theta=10000.0), outputs)
+    q, k, theta = draw(2, 2, 3, 4), draw(2, 2, 3, 4), 5000.0
+    positions = torch.tensor([[0, 7, 301], [4, 5, 6]])
+    outputs = {"q_rot": rotate(q, positions, theta), "k_rot": rotate(k, positions, theta)}
+    case("rope", "base 5000, positions up to 301", "torch.polar, complex product",
+         dict(q=q, k=k, positions=positions, rope_theta=theta), outputs)
 
 
 def kv_cache():
@@ -282,9 +298,11 @@ def causal_lm_objective():
     labels[1, 2] = ignored
     loss = F.cross_entropy(logits[:, :-1].flatten(0, 1), labels[:, 1:].flatten(),
                            ignore_index=ignored)
+    total = F.cross_entropy(logits[:, :-1].flatten(0, 1), labels[:, 1:].flatten(),
+                            ignore_index=ignored, reduction="sum")
     case("causal-lm-objective", "one ignored label", "F.cross_entropy on shifted labels",
          dict(logits=logits, labels=labels, ignore_index=float(ignored), bytes=size),
-         {"loss": loss, "perplexity": loss.exp()})
+         {"loss": loss, "perplexity": loss.exp(), "bits_per_byte": total / math.log(2) / size})
 
 
 for make in [stable_softmax, position_wise_ffn, encoder_decoder_block, sliding_window_attention,

@@ -35,7 +35,8 @@ fn references_agree_with_pytorch() {
     assert!(compared.len() >= LESSONS, "only {compared:?} were compared");
 }
 
-/// The values tell right from wrong: they disagree with nearly every planted bug of a lesson.
+/// The values tell right from wrong: they disagree with nearly every planted bug of a lesson. (Those
+/// of stable-softmax on rows of −∞ or with +∞ are beyond PyTorch, which gives NaN there.)
 #[test]
 fn planted_bugs_disagree_with_pytorch() {
     let file = file();
@@ -50,12 +51,13 @@ fn planted_bugs_disagree_with_pytorch() {
         let (unseen, seen): (Vec<&str>, Vec<&str>) =
             bugs.partition(|bug| own().all(|case| compare(problem, case, Some(bug)).is_ok()));
         say(&format!(
-            "{}: {} of {} planted bugs disagree with PyTorch; these do not: {}",
+            "{}: {} of {} planted bugs disagree with PyTorch, not: [{}]",
             lesson.id,
             seen.len(),
             problem.bugs.len(),
             unseen.join(", ")
         ));
+        assert!(4 * unseen.len() <= problem.bugs.len(), "{}", lesson.id);
     }
 }
 
