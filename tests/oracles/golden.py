@@ -237,6 +237,22 @@ def cross_attention_of(c, d, h, what):
          {"out": out, "weights": weights})
 
 
+def einsum_attention():
+    b, n, m, d, c, h, k, e = 2, 3, 4, 5, 6, 2, 3, 1
+    x, memory, mask = draw(b, n, d), draw(b, m, c), draw(h, n, m)
+    w_q, w_k, w_v, w_o = draw(d, h, k), draw(c, h, k), draw(c, h, e), draw(h, e, d)
+
+    def heads(x, w):
+        return torch.tensordot(x, w, 1).transpose(1, 2)
+
+    read = F.scaled_dot_product_attention(heads(x, w_q), heads(memory, w_k), heads(memory, w_v),
+                                          attn_mask=mask)
+    out = torch.tensordot(read.transpose(1, 2), w_o, 2)
+    inputs = dict(x=x, memory=memory, w_q=w_q, w_k=w_k, w_v=w_v, w_o=w_o, mask=mask)
+    case("einsum-attention", "a mask for every head",
+         "torch.tensordot, F.scaled_dot_product_attention", inputs, {"out": out})
+
+
 def attention_mask():
     right = torch.tensor([[1, 1, 1, 1, 1, 1], [1, 1, 1, 1, 0, 0]])
     left = torch.tensor([[0, 0, 1, 1, 1, 1], [1, 1, 1, 1, 1, 1]])
@@ -253,10 +269,15 @@ def attention_mask():
              dict(keep=keep, queries=n, window=window), {"mask": mask})
 
 
+def turns(positions, d, theta):
+    """A complex number of length 1 for every position [b n] and pair: [b n d/2]."""
+    frequencies = theta ** (-torch.arange(0, d, 2) / d)
+    return torch.polar(torch.tensor(1.0), positions[..., None] * frequencies)
+
+
 def rotate(x, positions, theta):
     """Pairs of neighbours as complex numbers: x [b h n d], positions [b n]."""
-    frequencies = theta ** (-torch.arange(0, x.shape[-1], 2) / x.shape[-1])
-    turn = torch.polar(torch.tensor(1.0), positions[:, None, :, None] * frequencies)
+    turn = turns(positions, x.shape[-1], theta)[:, None]
     pairs = torch.view_as_complex(x.unflatten(-1, (-1, 2)).contiguous())
     return torch.view_as_real(pairs * turn).flatten(-2)
 
@@ -267,6 +288,15 @@ def rope():
     outputs = {"q_rot": rotate(q, positions, theta), "k_rot": rotate(k, positions, theta)}
     case("rope", "base 5000, positions up to 301", "torch.polar, complex product",
          dict(q=q, k=k, positions=positions, rope_theta=theta), outputs)
+
+
+def sinusoidal_position():
+    embeddings, positions = draw(2, 3, 6), torch.tensor([[0, 1, 301], [7, 8, 9]])
+    turn = turns(positions, 6, 10000.0)
+    encoding = torch.stack([turn.imag, turn.real], dim=-1).flatten(-2)
+    case("sinusoidal-position", "positions up to 301", "torch.polar, its imaginary and real part",
+         dict(embeddings=embeddings, positions=positions),
+         {"out": math.sqrt(6) * embeddings + encoding})
 
 
 def kv_cache():
@@ -307,7 +337,7 @@ def causal_lm_objective():
 
 for make in [stable_softmax, position_wise_ffn, encoder_decoder_block, sliding_window_attention,
              flash_attention, alibi, multi_head_attention, cross_attention, attention_mask, rope,
-             kv_cache, causal_lm_objective]:
+             kv_cache, causal_lm_objective, einsum_attention, sinusoidal_position]:
     make()
 
 made_with = (f"torch {torch.__version__}, numpy {numpy.__version__}, "
