@@ -1,13 +1,20 @@
-//! The lessons' references against the node tests of the ONNX standard: an implementation (NumPy)
-//! and inputs that this project did not write.
+//! The lessons' references against implementations that this project did not write: the node tests
+//! of the ONNX standard (NumPy), and PyTorch's values in `golden.json`, which `golden.py` made.
 //!
-//! `tests/oracles/fetch` downloads them. Without them these tests say that they are skipped, and
-//! fail where `CI=true`.
+//! `tests/oracles/fetch` downloads the node tests. Without them these tests say that they are
+//! skipped, and fail where `CI=true`.
 
 mod attention;
 mod cross_entropy;
+mod ffn;
+mod golden;
+mod kv_cache;
+mod multi_head;
+mod norms;
 mod onnx;
+mod operands;
 mod rope;
+mod softmax;
 mod wheel;
 
 use llmlab::trace::Trace;
@@ -36,6 +43,44 @@ fn rope_agrees_with_onnx() {
 #[test]
 fn cross_entropy_agrees_with_onnx() {
     compare("class-weighted-ce", "sce_", 34, cross_entropy::run);
+}
+
+#[test]
+fn multi_head_attention_agrees_with_onnx() {
+    compare("multi-head-attention", "attention_", 40, multi_head::run);
+}
+
+#[test]
+fn kv_cache_agrees_with_onnx() {
+    compare("kv-cache", "attention_", 52, kv_cache::run);
+}
+
+#[test]
+fn softmax_agrees_with_onnx() {
+    compare("stable-softmax", "softmax_", 7, softmax::softmax);
+    compare("stable-softmax", "logsoftmax_", 7, softmax::log_softmax);
+}
+
+#[test]
+fn norms_agree_with_onnx() {
+    compare(
+        "layer-norm-residual",
+        "layer_normalization_",
+        19,
+        norms::layer_norm,
+    );
+    compare(
+        "layer-norm-residual",
+        "rms_normalization_",
+        19,
+        norms::rms_norm,
+    );
+}
+
+#[test]
+fn ffn_agrees_with_onnx() {
+    compare("position-wise-ffn", "gelu_", 4, ffn::gelu);
+    compare("position-wise-ffn", "swish", 1, ffn::swish);
 }
 
 /// Compares a lesson with the node tests whose names start with `prefix`, of which at least
@@ -74,7 +119,7 @@ fn compare(lesson: &str, prefix: &str, known: usize, adapter: Adapter) {
         .map(|(precision, gap)| format!("{gap:.1e} in {precision}"));
     let worst = worst.collect::<Vec<_>>().join(", ");
     say(&format!(
-        "{lesson}: {agree} ONNX node tests agree, largest deviation {worst}"
+        "{lesson}: {agree} ONNX node tests {prefix}* agree, largest deviation {worst}"
     ));
     for (reason, names) in skipped {
         say(&format!(

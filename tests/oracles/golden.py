@@ -1,0 +1,349 @@
+#!/usr/bin/env python3
+"""Golden values from PyTorch for the lessons that the ONNX node tests do not cover.
+
+Writes golden.json beside this file, which golden.rs compares with the lessons' references:
+
+    python3 -m pip install torch numpy
+    python3 tests/oracles/golden.py
+
+Inputs are multiples of 1/16, so that f32 holds them exactly; PyTorch computes in f64. Wherever it
+has the operator itself, that is called, and not a formula written out.
+"""
+
+import json
+import math
+import platform
+import warnings
+from pathlib import Path
+
+import numpy
+import torch
+import torch.nn.functional as F
+from torch import nn
+from torch.nn.attention.bias import causal_lower_right
+from torch.nn.attention.flex_attention import and_masks, create_mask, flex_attention
+
+SEED = 20260101
+torch.manual_seed(SEED)
+torch.set_default_dtype(torch.float64)
+# That flex_attention runs uncompiled.
+warnings.filterwarnings("ignore", message="flex_attention called without torch.compile")
+cases = []
+
+
+def draw(*shape, scale=1.0):
+    return (torch.randn(shape) * scale * 16).round() / 16
+
+
+def plain(x):
+    """A value of the JSON file: a number, or a tensor as its shape and its values."""
+    if not isinstance(x, torch.Tensor):
+        return x
+    values = x.detach().flatten().tolist()
+    if x.is_floating_point():
+        values = [float(f"{v:.11g}") if math.isfinite(v) else str(v) for v in values]
+    return {"shape": list(x.shape), "values": values}
+
+
+def case(lesson, what, oracle, inputs, outputs, convention=None):
+    new = {"lesson": lesson, "what": what, "oracle": oracle}
+    if convention:
+        new["convention"] = convention
+    new["inputs"] = {name: plain(x) for name, x in inputs.items()}
+    new["outputs"] = {name: plain(x) for name, x in outputs.items()}
+    cases.append(new)
+
+
+def lower_right(n, m):
+    """Query i of n stands at position i + m - n."""
+    return torch.ones(n, m, dtype=torch.bool).tril(m - n)
+
+
+def set_weight(parameter, weight):
+    """A linear layer of PyTorch multiplies with its weight's transpose; the lessons do not."""
+    with torch.no_grad():
+        parameter.copy_(weight.T if weight.ndim == 2 else weight)
+
+
+def stable_softmax():
+    x = draw(3, 5, scale=4.0)
+    x[1] += 1000.0
+    x[2, 1::2] = -math.inf
+    outputs = {
+        "softmax": x.softmax(-1),
+        "log_softmax": x.log_softmax(-1),
+        "logsumexp": x.logsumexp(-1),
+    }
+    case("stable-softmax", "large and masked entries", "torch.logsumexp", {"x": x}, outputs)
+
+
+def position_wise_ffn():
+    b, n, d, f = 2, 3, 4, 6
+    x, w_up, b_up = draw(b, n, d), draw(d, f), draw(f)
+    w_gate, w_down, b_down = draw(d, f), draw(f, d), draw(d)
+    inputs = dict(x=x, w_up=w_up, b_up=b_up, w_gate=w_gate, w_down=w_down, b_down=b_down)
+    swiglu = F.linear(F.silu(F.linear(x, w_gate.T)) * F.linear(x, w_up.T), w_down.T)
+    for form, convention in [("none", None), ("tanh", "gelu-tanh")]:
+        up, gelu, down = nn.Linear(d, f), nn.GELU(approximate=form), nn.Linear(f, d)
+        for parameter, weight in zip([up.weight, up.bias, down.weight, down.bias],
+                                     [w_up, b_up, w_down, b_down]):
+            set_weight(parameter, weight)
+        outputs = {"ffn": nn.Sequential(up, gelu, down)(x), "swiglu": swiglu}
+        what = "GELU in its tanh form" if convention else "exact GELU, SwiGLU"
+        case("position-wise-ffn", what, f"nn.GELU(approximate='{form}'), F.silu", inputs, outputs,
+             convention)
+
+
+def encoder_decoder_block():
+    b, m, n, d, f = 2, 5, 4, 4, 6
+    src, tgt, bos = draw(b, m, d), draw(b, n, d), draw(d)
+    attn, up, down = draw(3, 4, d, d, scale=0.6), draw(2, d, f), draw(2, f, d, scale=0.6)
+    gamma = 1 + draw(5, d, scale=0.3)
+    src_mask = torch.ones(b, m, dtype=torch.int64)
+    src_mask[1, 3:] = 0
+
+    def copy(attention, w):
+        set_weight(attention.in_proj_weight, torch.cat(list(w[:3]), dim=1))
+        set_weight(attention.out_proj.weight, w[3])
+
+    for pre in [False, True]:
+        options = dict(dropout=0.0, batch_first=True, norm_first=pre, bias=False)
+        encoder = nn.TransformerEncoderLayer(d, 1, f, **options)
+        decoder = nn.TransformerDecoderLayer(d, 1, f, **options)
+        copy(encoder.self_attn, attn[0])
+        copy(decoder.self_attn, attn[1])
+        copy(decoder.multihead_attn, attn[2])
+        for i, layer in enumerate([encoder, decoder]):
+            set_weight(layer.linear1.weight, up[i])
+            set_weight(layer.linear2.weight, down[i])
+        norms = [encoder.norm1, encoder.norm2, decoder.norm1, decoder.norm2, decoder.norm3]
+        for norm, weight in zip(norms, gamma):
+            set_weight(norm.weight, weight)
+        padding = src_mask == 0
+        memory = encoder(src, src_key_padding_mask=padding)
+        shifted = torch.cat([bos.expand(b, 1, d), tgt[:, :-1]], dim=1)
+        out = decoder(shifted, memory, tgt_mask=~lower_right(n, n), memory_key_padding_mask=padding)
+        inputs = dict(src=src, tgt=tgt, src_mask=src_mask, bos=bos, attn=attn, up=up, down=down,
+                      gamma=gamma, norm_first=float(pre))
+        case("encoder-decoder-block", "pre-LN" if pre else "post-LN",
+             "nn.TransformerEncoderLayer, nn.TransformerDecoderLayer", inputs,
+             {"encoder": memory, "decoder": out})
+
+
+def sliding_window_attention():
+    b, h, n, m, d, dv = 1, 2, 4, 6, 4, 3
+    for window, globals_, causal, n in [(2, 0, True, 4), (3, 1, True, 4), (1, 3, True, 6),
+                                         (2, 1, False, 6)]:
+        q, k, v = draw(b, h, n, d), draw(b, h, m, d), draw(b, h, m, dv)
+        ones = torch.ones(n, m, dtype=torch.bool)
+        mask = ones.triu(m - n - window + 1) & ones.tril(m - n + window - 1)
+        mask[:, :globals_] = True
+        mask[: max(0, globals_ - (m - n))] = True
+        if causal:
+            mask &= lower_right(n, m)
+        out = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+        inputs = dict(q=q, k=k, v=v, window=window, globals=globals_, causal=float(causal))
+        what = f"window {window}, {globals_} global, {'causal' if causal else 'both directions'}"
+        case("sliding-window-attention", what, "F.scaled_dot_product_attention(attn_mask=bool)",
+             inputs, {"out": out})
+
+
+def flash_attention():
+    q, k, v = draw(1, 2, 4, 4), draw(1, 2, 6, 4), draw(1, 2, 6, 4)
+    inputs = dict(q=q, k=k, v=v, block=4)
+    out, lse = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(q, k, v)
+    case("flash-attention", "all keys", "aten._scaled_dot_product_flash_attention_for_cpu",
+         inputs | {"causal": 0.0}, {"out": out, "lse": lse})
+    # Cached keys; and more queries than keys, the first of which see none.
+    for n, m in [(4, 6), (5, 3)]:
+        q, k, v = draw(1, 2, n, 4), draw(1, 2, m, 4), draw(1, 2, m, 5)
+        out = F.scaled_dot_product_attention(q, k, v, attn_mask=lower_right(n, m))
+        scores = (q @ k.mT / math.sqrt(4)).masked_fill(~lower_right(n, m), -math.inf)
+        case("flash-attention", f"causal, {n} queries, {m} keys",
+             "F.scaled_dot_product_attention(attn_mask=bool), torch.logsumexp",
+             dict(q=q, k=k, v=v, causal=1.0, block=2),
+             {"out": out, "lse": scores.logsumexp(-1)})
+
+
+def alibi():
+    b = 2
+    # The slopes as numbers: Press et al. 2021, section 3, for 4 and 8 heads; every second one of
+    # those for 8 heads follows those for 4.
+    four, eight = [2**-2, 2**-4, 2**-6, 2**-8], [2**-k for k in range(1, 9)]
+    for slopes, n in [(four, 4), (four + eight[0:4:2], 3)]:
+        m, slopes = 5, torch.tensor(slopes)
+        scores, eye = draw(b, len(slopes), n, m, scale=2.0), torch.eye(m)
+
+        def bias(score, b, h, i, j):
+            score = score - slopes[h] * (i + m - n - j)
+            return torch.where(j <= i + m - n, score, -math.inf)
+
+        eye = eye.expand(b, len(slopes), m, m)
+        weights = flex_attention(scores, eye, eye, score_mod=bias, scale=1.0)
+        case("alibi", f"{len(slopes)} heads, {n} queries, {m} keys", "flex_attention(score_mod)",
+             {"scores": scores}, {"weights": weights})
+
+
+def multi_head_attention():
+    b, n, d = 2, 4, 6
+    x, w_q, w_o = draw(b, n, d), draw(d, d, scale=0.6), draw(d, d, scale=0.6)
+
+    def heads(w, count):
+        return (x @ w).unflatten(-1, (count, -1)).transpose(1, 2)
+
+    # Groups of 3 heads on 2 heads of k and v, and 3 heads on one.
+    for h, g, dk in [(6, 2, 1), (3, 1, 2)]:
+        w_k, w_v = draw(d, g * dk), draw(d, g * dk)
+        q, k, v = heads(w_q, h), heads(w_k, g), heads(w_v, g)
+        read = F.scaled_dot_product_attention(q, k, v, enable_gqa=True)
+        out = read.transpose(1, 2).flatten(2) @ w_o
+        inputs = dict(x=x, w_q=w_q, w_k=w_k, w_v=w_v, w_o=w_o, h=h, mask=None)
+        case("multi-head-attention", f"{h} query heads, {g} key/value heads",
+             "F.scaled_dot_product_attention(enable_gqa=True)", inputs, {"out": out})
+
+    w_k, w_v = draw(d, d, scale=0.6), draw(d, d)
+    attention = nn.MultiheadAttention(d, 3, bias=False, batch_first=True)
+    set_weight(attention.in_proj_weight, torch.cat([w_q, w_k, w_v], dim=1))
+    set_weight(attention.out_proj.weight, w_o)
+    out, weights = attention(x, x, x, attn_mask=~lower_right(n, n), average_attn_weights=False)
+    mask = torch.zeros(n, n).masked_fill(~lower_right(n, n), -math.inf)
+    inputs = dict(x=x, w_q=w_q, w_k=w_k, w_v=w_v, w_o=w_o, h=3, mask=mask)
+    case("multi-head-attention", "3 heads, causal", "nn.MultiheadAttention", inputs,
+         {"out": out, "weights": weights})
+
+
+def cross_attention():
+    for c, d, h, what in [(4, 6, 3, "another width of the source"), (4, 4, 2, "one width")]:
+        cross_attention_of(c, d, h, f"padding, {what}")
+
+
+def cross_attention_of(c, d, h, what):
+    b, n, m = 2, 3, 5
+    x, memory = draw(b, n, d), draw(b, m, c)
+    w_q, w_k, w_v, w_o = draw(d, d, scale=0.6), draw(c, d), draw(c, d), draw(d, d)
+    keep = torch.tensor([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0]])
+    attention = nn.MultiheadAttention(d, h, bias=False, kdim=c, vdim=c, batch_first=True)
+    if c == d:
+        set_weight(attention.in_proj_weight, torch.cat([w_q, w_k, w_v], dim=1))
+    else:
+        set_weight(attention.q_proj_weight, w_q)
+        set_weight(attention.k_proj_weight, w_k)
+        set_weight(attention.v_proj_weight, w_v)
+    set_weight(attention.out_proj.weight, w_o)
+    out, weights = attention(x, memory, memory, key_padding_mask=keep == 0,
+                             average_attn_weights=False)
+    inputs = dict(x=x, memory=memory, w_q=w_q, w_k=w_k, w_v=w_v, w_o=w_o, h=h, memory_mask=keep)
+    case("cross-attention", what, "nn.MultiheadAttention(kdim, vdim)", inputs,
+         {"out": out, "weights": weights})
+
+
+def einsum_attention():
+    b, n, m, d, c, h, k, e = 2, 3, 4, 5, 6, 2, 3, 1
+    x, memory, mask = draw(b, n, d), draw(b, m, c), draw(h, n, m)
+    w_q, w_k, w_v, w_o = draw(d, h, k), draw(c, h, k), draw(c, h, e), draw(h, e, d)
+
+    def heads(x, w):
+        return torch.tensordot(x, w, 1).transpose(1, 2)
+
+    read = F.scaled_dot_product_attention(heads(x, w_q), heads(memory, w_k), heads(memory, w_v),
+                                          attn_mask=mask)
+    out = torch.tensordot(read.transpose(1, 2), w_o, 2)
+    inputs = dict(x=x, memory=memory, w_q=w_q, w_k=w_k, w_v=w_v, w_o=w_o, mask=mask)
+    case("einsum-attention", "a mask for every head",
+         "torch.tensordot, F.scaled_dot_product_attention", inputs, {"out": out})
+
+
+def attention_mask():
+    right = torch.tensor([[1, 1, 1, 1, 1, 1], [1, 1, 1, 1, 0, 0]])
+    left = torch.tensor([[0, 0, 1, 1, 1, 1], [1, 1, 1, 1, 1, 1]])
+    for keep, n, window in [(right, 4, 0), (left, 6, 0), (left, 5, 3)]:
+        name = "right" if keep is right else "left"
+        b, m = keep.shape
+        mods = [lambda b, h, i, j: j <= i + m - n, lambda b, h, i, j: keep[b, j] == 1]
+        if window:
+            mods.append(lambda b, h, i, j: i + m - n - j < window)
+        seen = create_mask(and_masks(*mods), b, 1, n, m, device="cpu")
+        mask = torch.zeros(b, 1, n, m).masked_fill(~seen, -math.inf)
+        case("attention-mask", f"padding at the {name}, {n} queries, window {window}",
+             "flex_attention.create_mask(and_masks)",
+             dict(keep=keep, queries=n, window=window), {"mask": mask})
+
+
+def turns(positions, d, theta):
+    """A complex number of length 1 for every position [b n] and pair: [b n d/2]."""
+    frequencies = theta ** (-torch.arange(0, d, 2) / d)
+    return torch.polar(torch.tensor(1.0), positions[..., None] * frequencies)
+
+
+def rotate(x, positions, theta):
+    """Pairs of neighbours as complex numbers: x [b h n d], positions [b n]."""
+    turn = turns(positions, x.shape[-1], theta)[:, None]
+    pairs = torch.view_as_complex(x.unflatten(-1, (-1, 2)).contiguous())
+    return torch.view_as_real(pairs * turn).flatten(-2)
+
+
+def rope():
+    q, k, theta = draw(2, 2, 3, 4), draw(2, 2, 3, 4), 5000.0
+    positions = torch.tensor([[0, 7, 301], [4, 5, 6]])
+    outputs = {"q_rot": rotate(q, positions, theta), "k_rot": rotate(k, positions, theta)}
+    case("rope", "base 5000, positions up to 301", "torch.polar, complex product",
+         dict(q=q, k=k, positions=positions, rope_theta=theta), outputs)
+
+
+def sinusoidal_position():
+    embeddings, positions = draw(2, 3, 6), torch.tensor([[0, 1, 301], [7, 8, 9]])
+    turn = turns(positions, 6, 10000.0)
+    encoding = torch.stack([turn.imag, turn.real], dim=-1).flatten(-2)
+    case("sinusoidal-position", "positions up to 301", "torch.polar, its imaginary and real part",
+         dict(embeddings=embeddings, positions=positions),
+         {"out": math.sqrt(6) * embeddings + encoding})
+
+
+def kv_cache():
+    # One pass over the whole sequence: its last rows are what the cache must give.
+    b, h, g, n, past, d, theta = 2, 4, 2, 2, 3, 4, 100.0
+    q, k, v = draw(b, h, n, d), draw(b, g, n, d), draw(b, g, n, d)
+    past_k, past_v = draw(b, g, past + n + 1, d), draw(b, g, past + n + 1, d)
+    lengths, beam_idx = torch.tensor([past, past - 1]), torch.tensor([1, 0])
+    out, present_k, present_v = torch.zeros_like(q), past_k[beam_idx], past_v[beam_idx]
+    for row, start in enumerate(lengths[beam_idx].tolist()):
+        positions = torch.arange(start, start + n)[None]
+        turned = rotate(k[row : row + 1], positions, theta)[0]
+        present_k[row, :, start : start + n] = turned
+        present_v[row, :, start : start + n] = v[row]
+        filled = slice(row, row + 1), slice(None), slice(0, start + n)
+        out[row] = F.scaled_dot_product_attention(
+            rotate(q[row : row + 1], positions, theta), present_k[filled], present_v[filled],
+            attn_mask=causal_lower_right(n, start + n), enable_gqa=True)[0]
+    case("kv-cache", "rows of 2 and 3 tokens, beams swapped, grouped heads",
+         "F.scaled_dot_product_attention(causal_lower_right, enable_gqa=True), torch.polar",
+         dict(q=q, k=k, v=v, past_k=past_k, past_v=past_v, lengths=lengths, beam_idx=beam_idx,
+              rope_theta=theta),
+         {"out": out, "present_k": present_k, "present_v": present_v})
+
+
+def causal_lm_objective():
+    b, n, v, ignored, size = 2, 4, 5, -100, 11.0
+    logits, labels = draw(b, n, v, scale=2.0), torch.randint(0, v, (b, n))
+    labels[1, 2] = ignored
+    loss = F.cross_entropy(logits[:, :-1].flatten(0, 1), labels[:, 1:].flatten(),
+                           ignore_index=ignored)
+    total = F.cross_entropy(logits[:, :-1].flatten(0, 1), labels[:, 1:].flatten(),
+                            ignore_index=ignored, reduction="sum")
+    case("causal-lm-objective", "one ignored label", "F.cross_entropy on shifted labels",
+         dict(logits=logits, labels=labels, ignore_index=float(ignored), bytes=size),
+         {"loss": loss, "perplexity": loss.exp(), "bits_per_byte": total / math.log(2) / size})
+
+
+for make in [stable_softmax, position_wise_ffn, encoder_decoder_block, sliding_window_attention,
+             flash_attention, alibi, multi_head_attention, cross_attention, attention_mask, rope,
+             kv_cache, causal_lm_objective, einsum_attention, sinusoidal_position]:
+    make()
+
+made_with = (f"torch {torch.__version__}, numpy {numpy.__version__}, "
+             f"Python {platform.python_version()}, float64, seed {SEED}")
+lines = ",\n".join(json.dumps(one, separators=(",", ":")) for one in cases)
+text = f'{{"made_with":{json.dumps(made_with)},\n"cases":[\n{lines}\n]}}\n'
+path = Path(__file__).with_name("golden.json")
+path.write_text(text)
+print(f"{len(cases)} cases, {len(text)} bytes, {made_with}: {path}")
