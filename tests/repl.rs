@@ -6,7 +6,7 @@ mod pty;
 use pty::{Terminal, cache};
 use std::io::Write;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 const WRONG: &str = "fn rope(q: &Tensor, k: &Tensor, _: &Labels, _: f64) -> (Tensor, Tensor) {
 (q.clone(), k.clone())
