@@ -22,8 +22,8 @@ pub static LESSON: Lesson = Lesson {
         "逐位置前馈网络（GELU、SwiGLU）",
     ),
     summary: Text::new(
-        "widen every token's features, activate or gate them, narrow them again: two thirds of a model's weights, and no token sees another",
-        "把每个 token 的特征升维、激活或加门、再降维：占模型约三分之二的参数，且 token 之间互不相看",
+        "widen every token's features, activate or gate them, narrow them again: two thirds of a block's weights, and no token sees another",
+        "把每个 token 的特征升维、激活或加门、再降维：占一个 block 约三分之二的参数，且 token 之间互不相看",
     ),
     part: Part::Transformer,
     tracks: &[Track::Phone, Track::Whiteboard],
