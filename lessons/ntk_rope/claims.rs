@@ -107,7 +107,7 @@ fn out_of_range(lang: Lang) -> String {
     }
     lines.push(
         lang.pick(
-            "NTK leaves all but the last pair a little out of range: a loss at twice the length is to be expected.",
+            "NTK leaves all slow pairs but the last a little out of range: a loss at twice the length is to be expected.",
             "NTK 让除最后一对之外的慢速对都略微出界：2 倍长度上有损失是意料之中。",
         )
         .to_string(),

@@ -52,7 +52,7 @@ fn inverted(lang: Lang) -> String {
     };
     let head = lang.pick(
         "8192 → 32768, d = 128: where does token 32767 stand?",
-        "8192 → 32768，d = 128：第 32767 个 token 站在哪里？",
+        "8192 → 32768，d = 128：位置 32767 的 token 落在哪里？",
     );
     [
         head.to_string(),
