@@ -52,11 +52,11 @@ pub const BUGS: &[Bug] = &[
         id: "exponent-of-pairs",
         sentence: Text::new(
             "with the number of pairs for head_dim in the exponent: p/(p − 2)",
-            "但指数里把对数 p 当成了 head_dim：p/(p − 2)",
+            "但指数里把维度对的个数 p 当成了 head_dim：p/(p − 2)",
         ),
         repair: Text::new(
             "d is head_dim, twice the number of pairs: d/(d − 2) = p/(p − 1).",
-            "d 是 head_dim，为对数的两倍：d/(d − 2) = p/(p − 1)。",
+            "d 是 head_dim，为维度对个数的两倍：d/(d − 2) = p/(p − 1)。",
         ),
     },
     Bug {

@@ -41,7 +41,7 @@ pub const LAWS: &[Law] = &[
         id: "last-pair-is-slowed-by-s",
         sentence: Text::new(
             "the slowest pair is slowed by exactly s: at s times the position it stands where plain RoPE has it",
-            "最慢的一对恰好慢 s 倍：位置放大 s 倍时，它正好站在普通 RoPE 的原处",
+            "最慢的一对恰好慢 s 倍：位置放大 s 倍时，它正好落在普通 RoPE 的原处",
         ),
         except: &[],
         kinds: &["static", "tiny", "by-parts", "base-500000"],

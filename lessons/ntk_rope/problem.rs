@@ -63,7 +63,7 @@ const SETTINGS: &[Setting] = &[
         ..Setting::axis(
             "p",
             8,
-            Text::new("pairs: half of head_dim", "对数：head_dim 的一半"),
+            Text::new("pairs: half of head_dim", "维度对的个数：head_dim 的一半"),
         )
     },
     Setting::option(

@@ -11,7 +11,7 @@ pub const LAWS: &[Law] = &[
         id: "interpolates",
         sentence: Text::new(
             "stretching the text and the target by 3 changes nothing: token 3·m of 3·L' stands where token m of L' stood",
-            "把位置和 target 同时放大 3 倍，输出不变：3·L' 里的第 3·m 个 token 站在 L' 里第 m 个的位置上",
+            "把位置和 target 同时放大 3 倍，输出不变：3·L' 里的第 3·m 个 token 落在 L' 里第 m 个的位置上",
         ),
         except: &[],
         kinds: &["ordinary", "ragged", "short-prompt", "2k-to-3k"],

@@ -156,7 +156,7 @@ fn needle(lang: Lang) -> String {
     let seen = sight.keys(0, 1, 64).len();
     lines.push(lang.pick(
         format!("The last query sees {seen} keys of 64; with 4 layers what is 4·15 = 60 tokens back can arrive, but only if every layer passes it on."),
-        format!("最后一个 query 只看得到 64 个 key 里的 {seen} 个；叠 4 层后，4·15 = 60 个 token 以前的内容才有可能传到，而且要靠每一层都转手。"),
+        format!("最后一个 query 只看得到 64 个 key 里的 {seen} 个；叠 4 层后，4·15 = 60 个 token 以前的内容才有可能传到，而且要靠每一层都传下去。"),
     ));
     lines.join("\n")
 }
