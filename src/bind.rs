@@ -104,8 +104,17 @@ fn unknown(lesson: &Lesson, first: &Inputs, arrays: &[Named], lang: Lang) -> Res
     }
     let mut trace = crate::trace::Trace::new();
     (problem.reference)(first, &mut trace);
-    let step = |name: &str| trace.steps().iter().any(|step| step.name == name);
-    let Some(array) = others.find(|array| !step(array.name.trim_end_matches("_step"))) else {
+    // How many numbered steps there are (`x1`, `x2` …) hangs on the sizes.
+    let stem = |name: &str| {
+        let name = name.trim_end_matches("_step");
+        name.trim_end_matches(|c: char| c.is_ascii_digit())
+            .to_string()
+    };
+    let step = |name: &str| {
+        let known = |step: &crate::trace::Step| stem(&step.name) == stem(name);
+        trace.steps().iter().any(known)
+    };
+    let Some(array) = others.find(|array| !step(&array.name)) else {
         return Ok(());
     };
     let (name, id, known) = (&array.name, lesson.id, expected(problem));
