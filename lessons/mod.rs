@@ -26,6 +26,9 @@ pub mod sliding_window_attention;
 pub mod stable_softmax;
 pub mod tokens_and_embedding;
 
+#[cfg(test)]
+mod tests;
+
 pub use attention::einsum_attention;
 
 use crate::lesson::Lesson;

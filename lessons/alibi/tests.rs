@@ -3,22 +3,13 @@
 use super::problem::PROBLEM;
 use super::{LESSON, slopes};
 use crate::check::all;
-use crate::problem::{Deviation, Law, Variant};
+use crate::lessons::tests::{self, planted, truth};
+use crate::problem::{Deviation, Law};
 use crate::tensor::{Inputs, Outputs, Tensor, Value};
-use crate::text::Lang;
-use crate::trace::Trace;
 
 fn cases(seed: u64) -> Vec<(&'static str, Inputs)> {
     let build = |case: crate::problem::Case| (case.kind, (PROBLEM.inputs)(&case));
     all(&PROBLEM, seed).into_iter().map(build).collect()
-}
-
-fn run(inputs: &Inputs, ids: &[&'static str]) -> Outputs {
-    (PROBLEM.variant)(inputs, &Variant(ids.to_vec()))
-}
-
-fn truth(inputs: &Inputs) -> Outputs {
-    (PROBLEM.reference)(inputs, &mut Trace::new())
 }
 
 /// The largest difference in units of the tolerance.
@@ -47,7 +38,7 @@ fn equal_scores_decay_by_the_slope() {
     // 2 heads: slopes 1/16 and 1/256.
     let scores = Tensor::zeros(vec![1, 2, 1, 3]);
     let inputs = Inputs::new().with("scores", Value::Float(scores));
-    let weights = &truth(&inputs)[0];
+    let weights = &truth(&PROBLEM, &inputs)[0];
     for (head, slope) in [(0, 1.0_f64 / 16.0), (1, 1.0 / 256.0)] {
         let ratio = weights[[0, head, 0, 0]] / weights[[0, head, 0, 2]];
         assert!((ratio - (-2.0 * slope).exp()).abs() < 1e-12);
@@ -58,8 +49,8 @@ fn equal_scores_decay_by_the_slope() {
 fn the_variant_without_bugs_and_the_kernel_equal_the_reference() {
     for seed in 0..4 {
         for (kind, inputs) in cases(seed) {
-            let truth = truth(&inputs);
-            let exact = Deviation::between(&truth, &run(&inputs, &[]), 1e-12);
+            let truth = truth(&PROBLEM, &inputs);
+            let exact = Deviation::between(&truth, &planted(&PROBLEM, &inputs, &[]), 1e-12);
             assert!(exact.holds(), "{kind}: {exact:?}");
             let production = PROBLEM.production.answer(&inputs);
             assert!(distance(&inputs, &truth, &production) <= 1.0, "{kind}");
@@ -71,7 +62,7 @@ fn the_variant_without_bugs_and_the_kernel_equal_the_reference() {
 fn a_query_before_every_key_gets_zeros() {
     let scores = Tensor::ones(vec![1, 1, 3, 2]);
     let inputs = Inputs::new().with("scores", Value::Float(scores));
-    for weights in [truth(&inputs), PROBLEM.production.answer(&inputs)] {
+    for weights in [truth(&PROBLEM, &inputs), PROBLEM.production.answer(&inputs)] {
         let sums: Vec<f64> = weights[0].rows().into_iter().map(|row| row.sum()).collect();
         let near = |(a, b): (&f64, f64)| (a - b).abs() < 1e-6;
         assert!(sums.iter().zip([0.0, 1.0, 1.0]).all(near), "{sums:?}");
@@ -83,7 +74,10 @@ fn every_bug_is_far_from_the_truth_and_from_every_other_bug() {
     for seed in 0..3 {
         let cases = cases(seed);
         let outputs = |ids: &[&'static str]| -> Vec<Outputs> {
-            cases.iter().map(|(_, inputs)| run(inputs, ids)).collect()
+            cases
+                .iter()
+                .map(|(_, inputs)| planted(&PROBLEM, inputs, ids))
+                .collect()
         };
         let right = outputs(&[]);
         let wrong: Vec<_> = PROBLEM.bugs.iter().map(|bug| outputs(&[bug.id])).collect();
@@ -110,7 +104,10 @@ fn laws_hold_for_right_answers_and_fail_for_wrong_ones() {
     let fails = |law: &Law, ids: &[&'static str]| {
         cases.iter().any(|(kind, inputs)| {
             law.kinds.contains(kind)
-                && !(law.check)(inputs, &mut |inputs: &Inputs| run(inputs, ids)).holds()
+                && !(law.check)(inputs, &mut |inputs: &Inputs| {
+                    planted(&PROBLEM, inputs, ids)
+                })
+                .holds()
         })
     };
     for law in PROBLEM.laws {
@@ -129,15 +126,5 @@ fn laws_hold_for_right_answers_and_fail_for_wrong_ones() {
 
 #[test]
 fn demos_compute_and_speak_both_languages() {
-    for claim in LESSON.claims {
-        let Some(demo) = claim.demo else { continue };
-        let texts = [Lang::En, Lang::Zh].map(demo);
-        assert!(
-            texts
-                .iter()
-                .all(|text| text.lines().count() >= 2 && !text.contains("NaN"))
-        );
-        assert_ne!(texts[0], texts[1]);
-        println!("{}\n{}\n{}\n", claim.id, texts[0], texts[1]);
-    }
+    tests::demos_speak(&LESSON);
 }

@@ -1,20 +1,13 @@
 use super::problem::PROBLEM;
 use super::reference::reference;
 use crate::check::{all, matches, worst};
-use crate::problem::{Deviation, Variant};
+use crate::lessons::tests::{cases, planted};
+use crate::problem::Deviation;
 use crate::tensor::{Inputs, Labels, Outputs, Value, max_abs};
 use crate::trace::Trace;
 
 fn truth(inputs: &Inputs) -> Outputs {
     reference(inputs, &mut Trace::new())
-}
-
-fn planted(inputs: &Inputs, bugs: &[&'static str]) -> Outputs {
-    (PROBLEM.variant)(inputs, &Variant(bugs.to_vec()))
-}
-
-fn cases(seed: u64) -> Vec<Inputs> {
-    all(&PROBLEM, seed).iter().map(PROBLEM.inputs).collect()
 }
 
 #[test]
@@ -39,9 +32,9 @@ fn the_reference_equals_a_mask_drawn_by_hand() {
 
 #[test]
 fn the_variant_without_bugs_and_the_kernel_equal_the_reference() {
-    for inputs in (0..50).flat_map(cases) {
+    for inputs in (0..50).flat_map(|seed| cases(&PROBLEM, seed)) {
         let truth = truth(&inputs);
-        assert!(worst(&planted(&inputs, &[]), &truth, 0.0).is_none());
+        assert!(worst(&planted(&PROBLEM, &inputs, &[]), &truth, 0.0).is_none());
         assert!(worst(&PROBLEM.production.answer(&inputs), &truth, 0.0).is_none());
     }
 }
@@ -54,11 +47,11 @@ fn bugs_and_conventions_differ_from_the_truth_and_from_each_other() {
         .chain(PROBLEM.conventions.iter().map(|known| known.id))
         .collect();
     for seed in 0..50 {
-        let cases = cases(seed);
+        let cases = cases(&PROBLEM, seed);
         let mut outputs: Vec<(&str, Vec<Outputs>)> =
             vec![("the truth", cases.iter().map(truth).collect())];
         for id in &ids {
-            let of = |inputs| planted(inputs, &[id]);
+            let of = |inputs| planted(&PROBLEM, inputs, &[id]);
             outputs.push((id, cases.iter().map(of).collect()));
         }
         for (i, (first, a)) in outputs.iter().enumerate() {
@@ -90,14 +83,14 @@ fn the_laws_hold_for_the_kernel_and_the_conventions_and_each_breaks_for_some_bug
                 assert!(right.holds(), "{} on {case:?}: {right:?}", law.id);
                 for known in PROBLEM.conventions {
                     if !law.except.contains(&known.id) {
-                        let right = check(&|inputs| planted(inputs, &[known.id]));
+                        let right = check(&|inputs| planted(&PROBLEM, inputs, &[known.id]));
                         assert!(right.holds(), "{} with {}: {right:?}", law.id, known.id);
                     }
                 }
                 *broken |= PROBLEM
                     .bugs
                     .iter()
-                    .any(|bug| !check(&|inputs| planted(inputs, &[bug.id])).holds());
+                    .any(|bug| !check(&|inputs| planted(&PROBLEM, inputs, &[bug.id])).holds());
             }
         }
     }

@@ -3,22 +3,13 @@
 use super::LESSON;
 use super::problem::PROBLEM;
 use crate::check::all;
-use crate::problem::{Case, Deviation, Law, Variant};
+use crate::lessons::tests::{self, planted, truth};
+use crate::problem::{Case, Deviation, Law};
 use crate::tensor::{Inputs, Labels, Outputs, Tensor, Value};
-use crate::text::Lang;
-use crate::trace::Trace;
 
 fn cases(seed: u64) -> Vec<(&'static str, Inputs)> {
     let build = |case: Case| (case.kind, (PROBLEM.inputs)(&case));
     all(&PROBLEM, seed).into_iter().map(build).collect()
-}
-
-fn run(inputs: &Inputs, ids: &[&'static str]) -> Outputs {
-    (PROBLEM.variant)(inputs, &Variant(ids.to_vec()))
-}
-
-fn truth(inputs: &Inputs) -> Outputs {
-    (PROBLEM.reference)(inputs, &mut Trace::new())
 }
 
 /// The largest difference in units of the tolerance; NaN is infinitely far.
@@ -42,7 +33,7 @@ fn given(losses: &[&[f32]], stride: f64, trained: f64) -> Inputs {
 fn three_windows_by_hand() {
     // Stride 1, k = 2: blocks 1 and 2 are seen with both contexts.
     let inputs = given(&[&[1.0, 2.0], &[3.0, 4.0], &[5.0, 6.0]], 1.0, 1.0);
-    let got = truth(&inputs);
+    let got = truth(&PROBLEM, &inputs);
     // Short: windows 1 and 2, first column. Long: windows 0 and 1, second column.
     let want = [(3.0 + 5.0) / 2.0, (2.0 + 4.0) / 2.0].map(f64::exp);
     let near = |a: f64, b: f64| (a - b).abs() < 1e-12 * b;
@@ -59,7 +50,7 @@ fn three_windows_by_hand() {
 fn the_toy_models_of_the_table_give_their_ratios() {
     // RoPE, trained on 64: cross-entropy 1.481 at 64, 3.109 at 128, as buckets of 64.
     let rope: &[f32] = &[1.481, 3.109];
-    let ratio = truth(&given(&[rope, rope, rope], 1.0, 1.0))[2].sum();
+    let ratio = truth(&PROBLEM, &given(&[rope, rope, rope], 1.0, 1.0))[2].sum();
     assert!((ratio - 1.628_f64.exp()).abs() < 1e-5, "{ratio}");
 }
 
@@ -67,7 +58,7 @@ fn the_toy_models_of_the_table_give_their_ratios() {
 fn sizes_that_do_not_fit_give_numbers_or_nan_and_no_panic() {
     for (stride, trained) in [(0.0, 0.0), (5.0, 1e9), (f64::NAN, 2.0), (1.0, -3.0)] {
         let row: &[f32] = &[1.0, 2.0, 3.0];
-        assert_eq!(truth(&given(&[row], stride, trained)).len(), 3);
+        assert_eq!(truth(&PROBLEM, &given(&[row], stride, trained)).len(), 3);
     }
 }
 
@@ -75,9 +66,9 @@ fn sizes_that_do_not_fit_give_numbers_or_nan_and_no_panic() {
 fn the_variant_without_bugs_and_the_kernel_equal_the_reference() {
     for seed in 0..4 {
         for (kind, inputs) in cases(seed) {
-            let truth = truth(&inputs);
+            let truth = truth(&PROBLEM, &inputs);
             assert!(truth.iter().flatten().all(|x| x.is_finite()), "{kind}");
-            let exact = Deviation::between(&truth, &run(&inputs, &[]), 1e-9);
+            let exact = Deviation::between(&truth, &planted(&PROBLEM, &inputs, &[]), 1e-9);
             assert!(exact.holds(), "{kind}: {exact:?}");
             let production = PROBLEM.production.answer(&inputs);
             assert!(distance(&inputs, &truth, &production) <= 1.0, "{kind}");
@@ -90,7 +81,10 @@ fn every_bug_is_far_from_the_truth_and_from_every_other_bug() {
     for seed in 0..3 {
         let cases = cases(seed);
         let outputs = |ids: &[&'static str]| -> Vec<Outputs> {
-            cases.iter().map(|(_, inputs)| run(inputs, ids)).collect()
+            cases
+                .iter()
+                .map(|(_, inputs)| planted(&PROBLEM, inputs, ids))
+                .collect()
         };
         let mut all = vec![("right", outputs(&[]))];
         all.extend(PROBLEM.bugs.iter().map(|bug| (bug.id, outputs(&[bug.id]))));
@@ -112,7 +106,10 @@ fn laws_hold_for_right_answers_and_fail_for_wrong_ones() {
     let fails = |law: &Law, ids: &[&'static str]| {
         cases.iter().any(|(kind, inputs)| {
             law.kinds.contains(kind)
-                && !(law.check)(inputs, &mut |inputs: &Inputs| run(inputs, ids)).holds()
+                && !(law.check)(inputs, &mut |inputs: &Inputs| {
+                    planted(&PROBLEM, inputs, ids)
+                })
+                .holds()
         })
     };
     for law in PROBLEM.laws {
@@ -130,15 +127,5 @@ fn laws_hold_for_right_answers_and_fail_for_wrong_ones() {
 
 #[test]
 fn demos_compute_and_speak_both_languages() {
-    for claim in LESSON.claims {
-        let Some(demo) = claim.demo else { continue };
-        let texts = [Lang::En, Lang::Zh].map(demo);
-        assert!(
-            texts
-                .iter()
-                .all(|text| text.lines().count() >= 2 && !text.contains("NaN"))
-        );
-        assert_ne!(texts[0], texts[1]);
-        println!("{}\n{}\n{}\n", claim.id, texts[0], texts[1]);
-    }
+    tests::demos_speak(&LESSON);
 }

@@ -5,22 +5,13 @@ use super::problem::PROBLEM;
 use super::reference::Ask;
 use super::variants::frequencies;
 use crate::check::all;
+use crate::lessons::tests::{self, planted, truth};
 use crate::problem::{Case, Deviation, Law, Variant};
 use crate::tensor::{Inputs, Labels, Outputs, Value};
-use crate::text::Lang;
-use crate::trace::Trace;
 
 fn cases(seed: u64) -> Vec<(&'static str, Inputs)> {
     let build = |case: Case| (case.kind, (PROBLEM.inputs)(&case));
     all(&PROBLEM, seed).into_iter().map(build).collect()
-}
-
-fn run(inputs: &Inputs, ids: &[&'static str]) -> Outputs {
-    (PROBLEM.variant)(inputs, &Variant(ids.to_vec()))
-}
-
-fn truth(inputs: &Inputs) -> Outputs {
-    (PROBLEM.reference)(inputs, &mut Trace::new())
 }
 
 /// The largest difference in units of the tolerance; NaN is infinitely far.
@@ -193,8 +184,8 @@ fn by_parts_spares_many_turns_and_interpolates_few() {
 fn the_variant_without_bugs_and_the_kernel_equal_the_reference() {
     for seed in 0..4 {
         for (kind, inputs) in cases(seed) {
-            let truth = truth(&inputs);
-            let exact = Deviation::between(&truth, &run(&inputs, &[]), 1e-9);
+            let truth = truth(&PROBLEM, &inputs);
+            let exact = Deviation::between(&truth, &planted(&PROBLEM, &inputs, &[]), 1e-9);
             assert!(exact.holds(), "{kind}: {exact:?}");
             let production = PROBLEM.production.answer(&inputs);
             assert!(distance(&inputs, &truth, &production) <= 1.0, "{kind}");
@@ -216,7 +207,7 @@ fn numbers_of_any_size_give_tables_and_no_panic() {
         let inputs = inputs
             .with(name, Value::Number(value))
             .with("positions", Value::Int(Labels::zeros(vec![1])));
-        assert_eq!(truth(&inputs)[0].shape()[0], 1);
+        assert_eq!(truth(&PROBLEM, &inputs)[0].shape()[0], 1);
     }
 }
 
@@ -224,7 +215,10 @@ fn numbers_of_any_size_give_tables_and_no_panic() {
 fn every_bug_is_far_from_every_right_answer_and_from_every_other_bug() {
     let cases = cases(1);
     let outputs = |ids: &[&'static str]| -> Vec<Outputs> {
-        cases.iter().map(|(_, inputs)| run(inputs, ids)).collect()
+        cases
+            .iter()
+            .map(|(_, inputs)| planted(&PROBLEM, inputs, ids))
+            .collect()
     };
     let conventions = || std::iter::once("paper").chain(PROBLEM.conventions.iter().map(|c| c.id));
     let mut all: Vec<(&'static str, &'static str, Vec<Outputs>)> = Vec::new();
@@ -251,7 +245,10 @@ fn laws_hold_for_right_answers_and_fail_for_wrong_ones() {
     let fails = |law: &Law, ids: &[&'static str]| {
         cases.iter().any(|(kind, inputs)| {
             law.kinds.contains(kind)
-                && !(law.check)(inputs, &mut |inputs: &Inputs| run(inputs, ids)).holds()
+                && !(law.check)(inputs, &mut |inputs: &Inputs| {
+                    planted(&PROBLEM, inputs, ids)
+                })
+                .holds()
         })
     };
     for law in PROBLEM.laws {
@@ -277,15 +274,5 @@ fn laws_hold_for_right_answers_and_fail_for_wrong_ones() {
 
 #[test]
 fn demos_compute_and_speak_both_languages() {
-    for claim in LESSON.claims {
-        let Some(demo) = claim.demo else { continue };
-        let texts = [Lang::En, Lang::Zh].map(demo);
-        assert!(
-            texts
-                .iter()
-                .all(|text| text.lines().count() >= 2 && !text.contains("NaN"))
-        );
-        assert_ne!(texts[0], texts[1]);
-        println!("{}\n{}\n{}\n", claim.id, texts[0], texts[1]);
-    }
+    tests::demos_speak(&LESSON);
 }

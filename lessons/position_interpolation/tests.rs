@@ -3,22 +3,13 @@
 use super::LESSON;
 use super::problem::PROBLEM;
 use crate::check::all;
+use crate::lessons::tests::{self, planted, truth};
 use crate::problem::{Case, Deviation, Law, Variant};
 use crate::tensor::{Inputs, Labels, Outputs, Tensor, Value};
-use crate::text::Lang;
-use crate::trace::Trace;
 
 fn cases(seed: u64) -> Vec<(&'static str, Inputs)> {
     let build = |case: Case| (case.kind, (PROBLEM.inputs)(&case));
     all(&PROBLEM, seed).into_iter().map(build).collect()
-}
-
-fn run(inputs: &Inputs, ids: &[&'static str]) -> Outputs {
-    (PROBLEM.variant)(inputs, &Variant(ids.to_vec()))
-}
-
-fn truth(inputs: &Inputs) -> Outputs {
-    (PROBLEM.reference)(inputs, &mut Trace::new())
 }
 
 /// The largest difference in units of the tolerance.
@@ -44,11 +35,11 @@ fn unit(position: i64, trained: f64, target: f64) -> Inputs {
 #[test]
 fn position_32767_of_32k_stands_at_8191_75_of_8k() {
     let inputs = unit(32_767, 8192.0, 32_768.0);
-    let got = &truth(&inputs)[0];
+    let got = &truth(&PROBLEM, &inputs)[0];
     let want = [8191.75_f64.cos(), 8191.75_f64.sin()];
     assert!(got.iter().zip(want).all(|(a, b)| (a - b).abs() < 1e-9));
     // The notes' formula sends it to 131068.
-    let notes = &run(&inputs, &["inverted-scale"])[0];
+    let notes = &planted(&PROBLEM, &inputs, &["inverted-scale"])[0];
     let far = [131_068_f64.cos(), 131_068_f64.sin()];
     assert!(notes.iter().zip(far).all(|(a, b)| (a - b).abs() < 1e-9));
 }
@@ -60,7 +51,7 @@ fn a_scale_that_is_no_whole_number_and_a_target_that_is_shorter() {
         (5, 8.0, 20.0, 2.0),
         (5, 8.0, 4.0, 5.0),
     ] {
-        let got = truth(&unit(position, trained, target))[0][[0, 0, 0, 1]];
+        let got = truth(&PROBLEM, &unit(position, trained, target))[0][[0, 0, 0, 1]];
         assert!((got - f64::sin(place)).abs() < 1e-12);
     }
 }
@@ -69,8 +60,8 @@ fn a_scale_that_is_no_whole_number_and_a_target_that_is_shorter() {
 fn the_variant_without_bugs_and_the_kernel_equal_the_reference() {
     for seed in 0..4 {
         for (kind, inputs) in cases(seed) {
-            let truth = truth(&inputs);
-            let exact = Deviation::between(&truth, &run(&inputs, &[]), 1e-9);
+            let truth = truth(&PROBLEM, &inputs);
+            let exact = Deviation::between(&truth, &planted(&PROBLEM, &inputs, &[]), 1e-9);
             assert!(exact.holds(), "{kind}: {exact:?}");
             let production = PROBLEM.production.answer(&inputs);
             assert!(distance(&inputs, &truth, &production) <= 1.0, "{kind}");
@@ -88,7 +79,7 @@ fn layouts_are_those_of_rope() {
     {
         for ids in [vec![], vec!["half-split"], vec!["pairs-to-halves"]] {
             let want = (rope.variant)(inputs, &Variant(ids.clone()));
-            let same = Deviation::between(&want, &run(inputs, &ids), 1e-12);
+            let same = Deviation::between(&want, &planted(&PROBLEM, inputs, &ids), 1e-12);
             assert!(same.holds(), "{kind} {ids:?}");
         }
     }
@@ -100,7 +91,10 @@ fn every_bug_is_far_from_every_right_answer_and_from_every_other_bug() {
     for seed in 0..2 {
         let cases = cases(seed);
         let outputs = |ids: &[&'static str]| -> Vec<Outputs> {
-            cases.iter().map(|(_, inputs)| run(inputs, ids)).collect()
+            cases
+                .iter()
+                .map(|(_, inputs)| planted(&PROBLEM, inputs, ids))
+                .collect()
         };
         let mut all: Vec<(&'static str, Vec<Outputs>)> = Vec::new();
         for layout in layouts() {
@@ -126,7 +120,10 @@ fn laws_hold_for_right_answers_and_fail_for_wrong_ones() {
     let fails = |law: &Law, ids: &[&'static str]| {
         cases.iter().any(|(kind, inputs)| {
             law.kinds.contains(kind)
-                && !(law.check)(inputs, &mut |inputs: &Inputs| run(inputs, ids)).holds()
+                && !(law.check)(inputs, &mut |inputs: &Inputs| {
+                    planted(&PROBLEM, inputs, ids)
+                })
+                .holds()
         })
     };
     for law in PROBLEM.laws {
@@ -147,15 +144,5 @@ fn laws_hold_for_right_answers_and_fail_for_wrong_ones() {
 
 #[test]
 fn demos_compute_and_speak_both_languages() {
-    for claim in LESSON.claims {
-        let Some(demo) = claim.demo else { continue };
-        let texts = [Lang::En, Lang::Zh].map(demo);
-        assert!(
-            texts
-                .iter()
-                .all(|text| text.lines().count() >= 2 && !text.contains("NaN"))
-        );
-        assert_ne!(texts[0], texts[1]);
-        println!("{}\n{}\n{}\n", claim.id, texts[0], texts[1]);
-    }
+    tests::demos_speak(&LESSON);
 }

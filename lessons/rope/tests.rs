@@ -2,7 +2,8 @@
 
 use super::LESSON;
 use super::problem::PROBLEM;
-use crate::problem::{Case, Deviation, Variant};
+use crate::lessons::tests::{self, planted};
+use crate::problem::{Case, Deviation};
 use crate::tensor::{Inputs, Outputs, max_abs};
 use crate::trace::Trace;
 use std::collections::BTreeMap;
@@ -32,10 +33,6 @@ fn cases(seed: u64) -> Vec<Inputs> {
     PROBLEM.kinds.iter().map(build).collect()
 }
 
-fn run(inputs: &Inputs, ids: &[&'static str]) -> Outputs {
-    (PROBLEM.variant)(inputs, &Variant(ids.to_vec()))
-}
-
 /// The largest difference in units of the tolerance.
 fn distance(inputs: &Inputs, a: &Outputs, b: &Outputs) -> f64 {
     Deviation::between(a, b, 0.0).err / (PROBLEM.tolerance)(inputs).value
@@ -58,7 +55,7 @@ fn the_variant_without_bugs_and_the_kernel_equal_the_reference() {
     for seed in 0..4 {
         for inputs in cases(seed) {
             let truth = (PROBLEM.reference)(&inputs, &mut Trace::new());
-            let exact = Deviation::between(&truth, &run(&inputs, &[]), 1e-9);
+            let exact = Deviation::between(&truth, &planted(&PROBLEM, &inputs, &[]), 1e-9);
             assert!(exact.holds(), "{exact:?}");
             let production = PROBLEM.production.answer(&inputs);
             assert!(distance(&inputs, &truth, &production) <= 1.0);
@@ -104,13 +101,22 @@ fn half_split_is_interleaved_after_the_permutation() {
             .clone()
             .with("q", crate::tensor::Value::Float(permuted("q")))
             .with("k", crate::tensor::Value::Float(permuted("k")));
-        let plain = run(&inputs, &[]);
+        let plain = planted(&PROBLEM, &inputs, &[]);
         let want: Outputs = plain
             .iter()
             .map(|x| x.select(ndarray::Axis(3), &order))
             .collect();
-        assert!(Deviation::between(&run(&moved, &["half-split"]), &want, 1e-9).holds());
-        assert!(Deviation::between(&run(&inputs, &["pairs-to-halves"]), &want, 1e-9).holds());
+        assert!(
+            Deviation::between(&planted(&PROBLEM, &moved, &["half-split"]), &want, 1e-9).holds()
+        );
+        assert!(
+            Deviation::between(
+                &planted(&PROBLEM, &inputs, &["pairs-to-halves"]),
+                &want,
+                1e-9
+            )
+            .holds()
+        );
     }
 }
 
@@ -129,7 +135,8 @@ fn every_bug_is_far_from_every_right_answer_and_from_every_other_bug() {
         let all: Vec<_> = suspects()
             .into_iter()
             .map(|(bug, ids)| {
-                let outputs: Vec<Outputs> = cases.iter().map(|c| run(c, &ids)).collect();
+                let outputs: Vec<Outputs> =
+                    cases.iter().map(|c| planted(&PROBLEM, c, &ids)).collect();
                 (bug, ids, outputs)
             })
             .collect();
@@ -141,7 +148,10 @@ fn every_bug_is_far_from_every_right_answer_and_from_every_other_bug() {
         };
         for (i, (bug, ids, outputs)) in all.iter().enumerate() {
             for ids_right in &right {
-                let truth: Vec<Outputs> = cases.iter().map(|c| run(c, ids_right)).collect();
+                let truth: Vec<Outputs> = cases
+                    .iter()
+                    .map(|c| planted(&PROBLEM, c, ids_right))
+                    .collect();
                 let gap = apart(outputs, &truth);
                 assert!(
                     gap > 60.0,
@@ -164,7 +174,10 @@ fn laws_hold_for_right_answers_and_fail_for_wrong_ones() {
     let fails = |law: &crate::problem::Law, ids: &[&'static str]| {
         cases(2).iter().zip(PROBLEM.kinds).any(|(inputs, kind)| {
             law.kinds.contains(&kind.id)
-                && !(law.check)(inputs, &mut |inputs: &Inputs| run(inputs, ids)).holds()
+                && !(law.check)(inputs, &mut |inputs: &Inputs| {
+                    planted(&PROBLEM, inputs, ids)
+                })
+                .holds()
         })
     };
     for law in PROBLEM.laws {
@@ -216,15 +229,5 @@ fn the_trace_shows_the_angles_and_lengths() {
 
 #[test]
 fn demos_compute_and_speak_both_languages() {
-    for claim in LESSON.claims {
-        let Some(demo) = claim.demo else { continue };
-        let texts = [crate::text::Lang::En, crate::text::Lang::Zh].map(demo);
-        assert!(
-            texts
-                .iter()
-                .all(|text| text.lines().count() >= 2 && !text.contains("NaN"))
-        );
-        assert_ne!(texts[0], texts[1]);
-        println!("{}\n{}\n{}\n", claim.id, texts[0], texts[1]);
-    }
+    tests::demos_speak(&LESSON);
 }

@@ -3,22 +3,13 @@
 use super::LESSON;
 use super::problem::PROBLEM;
 use crate::check::all;
-use crate::problem::{Case, Deviation, Law, Variant};
+use crate::lessons::tests::{self, planted, truth};
+use crate::problem::{Case, Deviation, Law};
 use crate::tensor::{Inputs, Labels, Outputs, Tensor, Value};
-use crate::text::Lang;
-use crate::trace::Trace;
 
 fn cases(seed: u64) -> Vec<(&'static str, Inputs)> {
     let build = |case: Case| (case.kind, (PROBLEM.inputs)(&case));
     all(&PROBLEM, seed).into_iter().map(build).collect()
-}
-
-fn run(inputs: &Inputs, ids: &[&'static str]) -> Outputs {
-    (PROBLEM.variant)(inputs, &Variant(ids.to_vec()))
-}
-
-fn truth(inputs: &Inputs) -> Outputs {
-    (PROBLEM.reference)(inputs, &mut Trace::new())
 }
 
 /// The largest difference in units of the tolerance.
@@ -37,7 +28,7 @@ fn bare(positions: &[i64], d: usize) -> Inputs {
 
 #[test]
 fn known_vectors_by_hand() {
-    let got = &truth(&bare(&[0, 1, 2], 4))[0];
+    let got = &truth(&PROBLEM, &bare(&[0, 1, 2], 4))[0];
     let want = [
         [0.0, 1.0, 0.0, 1.0],
         [1f64.sin(), 1f64.cos(), 0.01f64.sin(), 0.01f64.cos()],
@@ -50,7 +41,7 @@ fn known_vectors_by_hand() {
         "embeddings",
         Value::Float(Tensor::from_elem(vec![1, 1, 4], 3.0)),
     );
-    let sum = &truth(&threes)[0];
+    let sum = &truth(&PROBLEM, &threes)[0];
     assert!((sum[[0, 0, 0]] - 6.0 - 1f64.sin()).abs() < 1e-12);
 }
 
@@ -59,7 +50,7 @@ fn a_shift_is_one_linear_map_for_all_positions() {
     // PE(m + 5) = M·PE(m): each pair turns by 5·ω.
     let (d, shift) = (16, 5);
     let at = |m: i64| {
-        truth(&bare(&[m], d))[0]
+        truth(&PROBLEM, &bare(&[m], d))[0]
             .iter()
             .copied()
             .collect::<Vec<f64>>()
@@ -79,8 +70,8 @@ fn a_shift_is_one_linear_map_for_all_positions() {
 fn the_variant_without_bugs_and_the_kernel_equal_the_reference() {
     for seed in 0..4 {
         for (kind, inputs) in cases(seed) {
-            let truth = truth(&inputs);
-            let exact = Deviation::between(&truth, &run(&inputs, &[]), 1e-9);
+            let truth = truth(&PROBLEM, &inputs);
+            let exact = Deviation::between(&truth, &planted(&PROBLEM, &inputs, &[]), 1e-9);
             assert!(exact.holds(), "{kind}: {exact:?}");
             let production = PROBLEM.production.answer(&inputs);
             assert!(distance(&inputs, &truth, &production) <= 1.0, "{kind}");
@@ -91,7 +82,10 @@ fn the_variant_without_bugs_and_the_kernel_equal_the_reference() {
 #[test]
 fn halves_are_the_same_numbers_in_another_order() {
     let inputs = bare(&[3, 50], 8);
-    let (pairs, halves) = (&truth(&inputs)[0], &run(&inputs, &["halves"])[0]);
+    let (pairs, halves) = (
+        &truth(&PROBLEM, &inputs)[0],
+        &planted(&PROBLEM, &inputs, &["halves"])[0],
+    );
     for n in 0..2 {
         for i in 0..4 {
             assert_eq!(pairs[[0, n, 2 * i]], halves[[0, n, i]]);
@@ -99,7 +93,7 @@ fn halves_are_the_same_numbers_in_another_order() {
         }
     }
     // tensor2tensor ends at 10000 exactly.
-    let end = run(&inputs, &["tensor2tensor"])[0][[0, 0, 3]];
+    let end = planted(&PROBLEM, &inputs, &["tensor2tensor"])[0][[0, 0, 3]];
     assert!((end - 3e-4f64.sin()).abs() < 1e-15);
 }
 
@@ -110,7 +104,10 @@ fn every_bug_is_far_from_every_right_answer_and_from_every_other_bug() {
     for seed in 0..2 {
         let cases = cases(seed);
         let outputs = |ids: &[&'static str]| -> Vec<Outputs> {
-            cases.iter().map(|(_, inputs)| run(inputs, ids)).collect()
+            cases
+                .iter()
+                .map(|(_, inputs)| planted(&PROBLEM, inputs, ids))
+                .collect()
         };
         let mut all: Vec<(&'static str, Vec<Outputs>)> = Vec::new();
         for convention in conventions() {
@@ -136,7 +133,10 @@ fn laws_hold_for_right_answers_and_fail_for_wrong_ones() {
     let fails = |law: &Law, ids: &[&'static str]| {
         cases.iter().any(|(kind, inputs)| {
             law.kinds.contains(kind)
-                && !(law.check)(inputs, &mut |inputs: &Inputs| run(inputs, ids)).holds()
+                && !(law.check)(inputs, &mut |inputs: &Inputs| {
+                    planted(&PROBLEM, inputs, ids)
+                })
+                .holds()
         })
     };
     for law in PROBLEM.laws {
@@ -162,15 +162,5 @@ fn laws_hold_for_right_answers_and_fail_for_wrong_ones() {
 
 #[test]
 fn demos_compute_and_speak_both_languages() {
-    for claim in LESSON.claims {
-        let Some(demo) = claim.demo else { continue };
-        let texts = [Lang::En, Lang::Zh].map(demo);
-        assert!(
-            texts
-                .iter()
-                .all(|text| text.lines().count() >= 2 && !text.contains("NaN"))
-        );
-        assert_ne!(texts[0], texts[1]);
-        println!("{}\n{}\n{}\n", claim.id, texts[0], texts[1]);
-    }
+    tests::demos_speak(&LESSON);
 }

@@ -1,21 +1,14 @@
 use super::problem::{PROBLEM, tolerance};
 use super::reference::reference;
 use crate::check::{all, matches, worst};
-use crate::problem::{Deviation, Variant};
+use crate::lessons::tests::{cases, planted};
+use crate::problem::Deviation;
 use crate::tensor::{Inputs, Outputs, Tensor, Value, max_abs};
 use crate::trace::Trace;
 use ndarray::array;
 
 fn truth(inputs: &Inputs) -> Outputs {
     reference(inputs, &mut Trace::new())
-}
-
-fn planted(inputs: &Inputs, bugs: &[&'static str]) -> Outputs {
-    (PROBLEM.variant)(inputs, &Variant(bugs.to_vec()))
-}
-
-fn cases(seed: u64) -> Vec<Inputs> {
-    all(&PROBLEM, seed).iter().map(PROBLEM.inputs).collect()
 }
 
 fn of(x: Tensor) -> Outputs {
@@ -53,9 +46,9 @@ fn infinities_follow_the_convention() {
 
 #[test]
 fn the_variant_without_bugs_and_the_kernel_equal_the_reference() {
-    for inputs in (0..50).flat_map(cases) {
+    for inputs in (0..50).flat_map(|seed| cases(&PROBLEM, seed)) {
         let truth = truth(&inputs);
-        assert!(worst(&planted(&inputs, &[]), &truth, 1e-9).is_none());
+        assert!(worst(&planted(&PROBLEM, &inputs, &[]), &truth, 1e-9).is_none());
         let tol = tolerance(&inputs);
         let place = worst(&PROBLEM.production.answer(&inputs), &truth, tol.value);
         assert!(place.is_none(), "{place:?} with {}", tol.formula);
@@ -70,11 +63,11 @@ fn every_bug_is_far_from_the_truth_and_from_every_other_bug() {
         (32.0 * tolerance(inputs).value).max(1e-5 * scale)
     };
     for seed in 0..20 {
-        let cases = cases(seed);
+        let cases = cases(&PROBLEM, seed);
         let mut outputs: Vec<(&str, Vec<Outputs>)> =
             vec![("the truth", cases.iter().map(truth).collect())];
         for bug in PROBLEM.bugs {
-            let of = |inputs| planted(inputs, &[bug.id]);
+            let of = |inputs| planted(&PROBLEM, inputs, &[bug.id]);
             outputs.push((bug.id, cases.iter().map(of).collect()));
         }
         for (i, (first, a)) in outputs.iter().enumerate() {
@@ -106,7 +99,7 @@ fn the_laws_hold_for_the_kernel_and_each_breaks_for_some_bug() {
                 *broken |= PROBLEM
                     .bugs
                     .iter()
-                    .any(|bug| !check(&|inputs| planted(inputs, &[bug.id])).holds());
+                    .any(|bug| !check(&|inputs| planted(&PROBLEM, inputs, &[bug.id])).holds());
             }
         }
     }
