@@ -5,7 +5,8 @@ use crate::memory::Peak;
 use crate::solution::{Answer, Candidate, Run, Trouble, Watch};
 use crate::tensor::{Inputs, Value};
 use crate::trace::{Element, Trace};
-use ndarray::{ArrayD, IxDyn};
+use ndarray::{ArrayBase, ArrayD, Data, IxDyn};
+use std::borrow::Cow;
 use std::ffi::c_void;
 
 /// The name of the entry.
@@ -138,24 +139,18 @@ enum Ended {
 /// # Errors
 /// [`Trouble`], as it happened over there.
 pub fn ask(entry: Entry, inputs: &Inputs, watch: Watch) -> Result<Run, Trouble> {
-    let contiguous: Vec<(&str, Value)> = inputs
+    let contiguous: Vec<(&str, Cow<'_, Value>)> = inputs
         .iter()
         .map(|(name, value)| (name, standard(value)))
         .collect();
-    let numbers: Vec<f64> = contiguous
-        .iter()
-        .map(|(_, value)| match value {
-            Value::Number(number) => *number,
-            _ => 0.0,
-        })
-        .collect();
     let items: Vec<Item> = contiguous
         .iter()
-        .zip(&numbers)
-        .map(|((name, value), number)| match value {
+        .map(|(name, value)| match &**value {
             Value::Float(array) => Item::new(name, "", Holds::F32, slice(array), array.shape()),
             Value::Int(array) => Item::new(name, "", Holds::I64, slice(array), array.shape()),
-            Value::Number(_) => Item::new(name, "", Holds::F64, std::slice::from_ref(number), &[]),
+            Value::Number(number) => {
+                Item::new(name, "", Holds::F64, std::slice::from_ref(number), &[])
+            }
             Value::Absent => Item::new::<f32>(name, "", Holds::Nothing, &[], &[]),
         })
         .collect();
@@ -240,11 +235,10 @@ pub fn answer(call: &Call, candidate: &dyn Candidate) {
         Err(Trouble::Mutated(input)) => (Ended::Mutated, input.as_str()),
     };
     let run = attempt.as_ref().ok();
-    let standard = |array: &ArrayD<f64>| array.as_standard_layout().into_owned();
     let values: Vec<_> = run
         .into_iter()
         .flat_map(|run| &run.answers)
-        .map(|answer| (answer.dtype, standard(&answer.value)))
+        .map(|answer| (answer.dtype, answer.value.as_standard_layout()))
         .collect();
     let answers: Vec<Item> = values
         .iter()
@@ -253,7 +247,7 @@ pub fn answer(call: &Call, candidate: &dyn Candidate) {
     let traced: Vec<_> = run
         .into_iter()
         .flat_map(|run| run.trace.steps())
-        .map(|step| (step, standard(&step.value)))
+        .map(|step| (step, step.value.as_standard_layout()))
         .collect();
     let steps: Vec<Item> = traced
         .iter()
@@ -286,16 +280,20 @@ pub fn answer(call: &Call, candidate: &dyn Candidate) {
     (call.reply)(call.host, &reply);
 }
 
-/// The value in standard layout.
-fn standard(value: &Value) -> Value {
+/// The value in standard layout; a copy only where it has another.
+fn standard(value: &Value) -> Cow<'_, Value> {
     match value {
-        Value::Float(array) => Value::Float(array.as_standard_layout().into_owned()),
-        Value::Int(array) => Value::Int(array.as_standard_layout().into_owned()),
-        other => other.clone(),
+        Value::Float(array) if !array.is_standard_layout() => {
+            Cow::Owned(Value::Float(array.as_standard_layout().into_owned()))
+        }
+        Value::Int(array) if !array.is_standard_layout() => {
+            Cow::Owned(Value::Int(array.as_standard_layout().into_owned()))
+        }
+        _ => Cow::Borrowed(value),
     }
 }
 
-fn slice<T>(array: &ArrayD<T>) -> &[T] {
+fn slice<T, S: Data<Elem = T>>(array: &ArrayBase<S, IxDyn>) -> &[T] {
     array.as_slice().expect("standard layout")
 }
 

@@ -264,31 +264,17 @@ macro_rules! exercise {
         /// Marks this lesson's signature.
         pub struct Exercise;
 
-        impl<F, R> $crate::solution::Solution<Exercise, $crate::solution::Plain> for F
+        impl<F, M> $crate::solution::Solution<Exercise, M> for F
         where
-            F: Fn($($crate::exercise!(@type $kind)),+) -> R,
-            R: $crate::solution::Output,
-        {
-            fn call(
-                &self,
-                inputs: &$crate::tensor::Inputs,
-                _: &mut $crate::trace::Trace,
-            ) -> Vec<$crate::solution::Answer> {
-                $crate::solution::measured(|| self($($crate::exercise!(@value $kind inputs $name)),+)).answers()
-            }
-        }
-
-        impl<F, R> $crate::solution::Solution<Exercise, $crate::solution::Traced> for F
-        where
-            F: Fn($($crate::exercise!(@type $kind)),+, &mut $crate::trace::Trace) -> R,
-            R: $crate::solution::Output,
+            F: for<'a> $crate::solution::Callable<($($crate::exercise!(@type 'a $kind)),+,), M>,
         {
             fn call(
                 &self,
                 inputs: &$crate::tensor::Inputs,
                 trace: &mut $crate::trace::Trace,
             ) -> Vec<$crate::solution::Answer> {
-                $crate::solution::measured(|| self($($crate::exercise!(@value $kind inputs $name)),+, trace)).answers()
+                let arguments = ($($crate::exercise!(@value $kind inputs $name)),+,);
+                $crate::solution::apply(self, arguments, trace)
             }
         }
 
@@ -312,10 +298,10 @@ macro_rules! exercise {
             Adapter(solution, std::marker::PhantomData)
         }
     };
-    (@type tensor) => { &$crate::tensor::Tensor };
-    (@type labels) => { &$crate::tensor::Labels };
-    (@type number) => { f64 };
-    (@type optional) => { Option<&$crate::tensor::Tensor> };
+    (@type $a:lifetime tensor) => { &$a $crate::tensor::Tensor };
+    (@type $a:lifetime labels) => { &$a $crate::tensor::Labels };
+    (@type $a:lifetime number) => { f64 };
+    (@type $a:lifetime optional) => { Option<&$a $crate::tensor::Tensor> };
     (@value tensor $inputs:ident $name:ident) => { $inputs.float(stringify!($name)) };
     (@value labels $inputs:ident $name:ident) => { $inputs.int(stringify!($name)) };
     (@value number $inputs:ident $name:ident) => { $inputs.number(stringify!($name)) };

@@ -13,8 +13,7 @@ pub const REPORT: &str = "application/vnd.llmlab.report+json";
 
 /// Judges what is in scope of a notebook and shows the verdict, as text and as data.
 pub fn notebook(lesson: &Lesson, candidate: &dyn Candidate, options: &str) {
-    let report = report(lesson, candidate, options);
-    match report {
+    match aloud(lesson, candidate, options) {
         Ok(report) => {
             let json = serde_json::to_string(&report).unwrap_or_default();
             show(REPORT, &json);
@@ -27,7 +26,11 @@ pub fn notebook(lesson: &Lesson, candidate: &dyn Candidate, options: &str) {
     }
 }
 
-fn report(lesson: &Lesson, candidate: &dyn Candidate, options: &str) -> Result<Report, String> {
+/// Judges with options in JSON, or none, and says on stderr when the large case begins.
+///
+/// # Errors
+/// A sentence when the options are not understood.
+pub fn aloud(lesson: &Lesson, candidate: &dyn Candidate, options: &str) -> Result<Report, String> {
     let options: Options = match options {
         "" => Options::default(),
         json => serde_json::from_str(json).map_err(|error| {

@@ -25,7 +25,7 @@ mod words;
 pub use cases::{CaseError, all, case, large};
 pub use compare::{matches, worst};
 pub use diagnose::{Diagnosis, diagnose};
-pub use entry::{REPORT, notebook};
+pub use entry::{REPORT, aloud, notebook};
 pub use judge::{Options, check, judge, judge_arrays};
 pub use memory::held;
 pub use render::{render, replay};

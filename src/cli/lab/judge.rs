@@ -1,7 +1,7 @@
 //! A compiled solution before the judge, in a process of its own: what the solution's code does to
 //! that process ends with it.
 
-use crate::check::{Options, REPORT, Report, check};
+use crate::check::{Options, REPORT, Report, aloud};
 use crate::export::{self, Entry};
 use crate::lesson::Lesson;
 use crate::problem::{ArgKind, Problem};
@@ -76,18 +76,8 @@ pub fn serve(words: &[OsString]) -> Option<ExitCode> {
         return None;
     }
     let lesson = crate::lessons::find(lesson.to_str()?)?;
-    let options = serde_json::from_str(options.to_str()?).ok()?;
-    let lang = Lang::from_env();
     let candidate = Loaded::new(library.into());
-    let report = check(lesson, &candidate, &options, &mut |_| {
-        eprintln!(
-            "{}",
-            lang.pick(
-                "right so far; now the large case …",
-                "目前全对；正在运行大规模用例……"
-            )
-        );
-    });
+    let report = aloud(lesson, &candidate, options.to_str()?).ok()?;
     println!("{REPORT} {}", serde_json::to_string(&report).ok()?);
     Some(ExitCode::SUCCESS)
 }

@@ -44,11 +44,9 @@ pub enum Event {
 /// How an evaluation ended.
 #[derive(Debug)]
 pub enum Outcome {
-    /// The last expression's value, if it has one, and a verdict, if that was asked.
-    Value {
-        text: Option<String>,
-        report: Option<Box<Report>>,
-    },
+    /// The last expression's value, if it has one.
+    Value(Option<String>),
+    Verdict(Box<Report>),
     Errors(Vec<CompilationError>),
     /// The process that ran the code is gone: its exit status in evcxr's words.
     Died(String),
@@ -326,10 +324,7 @@ fn judged(
         let _ = child.wait();
     }
     match report {
-        Some(report) => Outcome::Value {
-            text: None,
-            report: Some(Box::new(report)),
-        },
+        Some(report) => Outcome::Verdict(Box::new(report)),
         None => stopped(),
     }
 }
@@ -414,10 +409,7 @@ fn variables(context: &CommandContext) -> Vec<(String, String)> {
 
 fn outcome(result: Result<EvalOutputs, evcxr::Error>) -> Outcome {
     match result {
-        Ok(outputs) => Outcome::Value {
-            text: outputs.get("text/plain").map(str::to_string),
-            report: None,
-        },
+        Ok(outputs) => Outcome::Value(outputs.get("text/plain").map(str::to_string)),
         Err(evcxr::Error::CompilationErrors(errors)) => Outcome::Errors(errors),
         Err(evcxr::Error::SubprocessTerminated(words)) => {
             let status = words.lines().last().unwrap_or_default();

@@ -291,10 +291,7 @@ impl Repl<'_> {
         }
         self.kernel.check(lesson, &options);
         match self.follow() {
-            Some(Outcome::Value {
-                report: Some(report),
-                ..
-            }) => self.verdict(lesson, &report),
+            Some(Outcome::Verdict(report)) => self.verdict(lesson, &report),
             Some(Outcome::Errors(_)) => {
                 return Err(lang.pick(
                     format!(
@@ -353,16 +350,13 @@ impl Repl<'_> {
     fn show(&mut self, outcome: Outcome) {
         let colour = colored::control::SHOULD_COLORIZE.should_colorize();
         match outcome {
-            Outcome::Value { text, report } => {
-                let lesson = report
-                    .as_ref()
-                    .and_then(|r| crate::lessons::find(&r.lesson));
-                match (report, lesson, text) {
-                    (Some(report), Some(lesson), _) => self.verdict(lesson, &report),
-                    // A loop or a call whose value is nothing.
-                    (_, _, Some(text)) if text == "()" => {}
-                    (_, _, Some(text)) => self.session.say(text),
-                    _ => {}
+            // A loop or a call whose value is nothing.
+            Outcome::Value(Some(text)) if text == "()" => {}
+            Outcome::Value(Some(text)) => self.session.say(text),
+            Outcome::Value(None) => {}
+            Outcome::Verdict(report) => {
+                if let Some(lesson) = crate::lessons::find(&report.lesson) {
+                    self.verdict(lesson, &report);
                 }
             }
             Outcome::Errors(errors) => {
