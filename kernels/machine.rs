@@ -105,7 +105,7 @@ chains!(sse, "sse2", _mm_set1_ps, _mm_cvtss_f32, |s, x, y| {
 fn chains(tier: Tier, x: f32, y: f32) -> (f32, usize) {
     match tier {
         // SAFETY: the tier was detected on this machine.
-        Tier::Avx512 => (unsafe { avx512(x, y) }, 16),
+        Tier::Avx512 | Tier::Avx512Bf16 | Tier::Amx => (unsafe { avx512(x, y) }, 16),
         // SAFETY: as above.
         Tier::Avx2 => (unsafe { avx2(x, y) }, 8),
         // SAFETY: every x86-64 processor has SSE2.

@@ -1,6 +1,7 @@
 //! Production kernels: slices in, slices out. They know no lesson.
 
 pub mod alibi;
+pub mod amx;
 pub mod attention;
 pub mod cpu;
 pub mod cross_entropy;

@@ -84,17 +84,17 @@ pub trait Kernel {
 pub fn dispatch<K: Kernel>(tier: Tier, kernel: K) -> K::Out {
     #[cfg(target_arch = "x86_64")]
     {
-        #[target_feature(enable = "avx512f,avx512vl,avx2,fma")]
+        #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma,f16c")]
         fn avx512<K: Kernel>(kernel: K) -> K::Out {
             kernel.run(x86::Avx512(()))
         }
-        #[target_feature(enable = "avx2,fma")]
+        #[target_feature(enable = "avx2,fma,f16c")]
         fn avx2<K: Kernel>(kernel: K) -> K::Out {
             kernel.run(x86::Avx2(()))
         }
         match tier.min(Tier::detected()) {
             // SAFETY: this machine has the tier's instructions.
-            Tier::Avx512 => return unsafe { avx512(kernel) },
+            Tier::Avx512 | Tier::Avx512Bf16 | Tier::Amx => return unsafe { avx512(kernel) },
             // SAFETY: as above.
             Tier::Avx2 => return unsafe { avx2(kernel) },
             Tier::Scalar => {}

@@ -1,0 +1,30 @@
+//! What is timed: one file for each kind of kernel. Names are shared with `peers/*.py`.
+
+mod attention;
+
+/// One kernel on one size, ready to run.
+pub struct Case {
+    /// What cannot be done without.
+    pub flops: f64,
+    /// Bytes that must be read or written.
+    pub bytes: f64,
+    /// Runs once; outputs were allocated before.
+    pub run: Box<dyn FnMut()>,
+    /// The largest error of the last run against an f64 reference, on rows that are cheap to compute.
+    pub error: Box<dyn FnMut() -> f64>,
+    pub tolerance: f64,
+}
+
+/// A name, and how to set the case up.
+pub type Named = (&'static str, fn() -> Case);
+
+pub fn all() -> Vec<Named> {
+    [attention::CASES].concat()
+}
+
+/// Numbers from −1 to 1, the same in each run.
+pub fn noise(seed: u64, len: usize) -> Vec<f32> {
+    use rand::{RngExt, SeedableRng, rngs::StdRng};
+    let mut rng = StdRng::seed_from_u64(seed);
+    (0..len).map(|_| rng.random_range(-1.0..1.0)).collect()
+}
