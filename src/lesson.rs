@@ -97,6 +97,9 @@ pub struct Claim {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     Right,
+    /// Its core is true and needs a qualification.
     Imprecise,
     Wrong,
+    /// A number or rule without a source.
+    Unsupported,
 }

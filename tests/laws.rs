@@ -79,6 +79,21 @@ fn ids_are_unique_and_needs_come_first() {
     }
 }
 
+/// The sections of every lesson, in order; others may stand between them.
+const SECTIONS: [(&str, &str); 11] = [
+    ("One line", "一句话"),
+    ("Three minutes", "三分钟回答"),
+    ("Derivation", "推导"),
+    ("Shapes", "形状"),
+    ("Code", "代码"),
+    ("Edge cases", "边界情况"),
+    ("Conventions", "各家约定"),
+    ("What the notes get wrong", "笔记错在哪里"),
+    ("Typical mistakes", "常见错误"),
+    ("Follow-up questions", "追问"),
+    ("Sources", "出处"),
+];
+
 #[test]
 fn every_text_is_there_in_both_languages() {
     law(|lesson, complain| {
@@ -116,11 +131,26 @@ fn every_text_is_there_in_both_languages() {
                 "mod.rs: give at least 3 hints, from a nudge to nearly the answer".to_string(),
             );
         }
+        for (file, text, sections) in [
+            ("lesson.md", lesson.text.en, SECTIONS.map(|(en, _)| en)),
+            ("lesson.zh.md", lesson.text.zh, SECTIONS.map(|(_, zh)| zh)),
+        ] {
+            let heads = text.lines().filter_map(|line| line.strip_prefix("## "));
+            let mut heads = heads.map(str::trim);
+            for section in sections {
+                if !heads.any(|head| head == section) {
+                    complain(format!(
+                        "{file}: `## {section}` is missing or out of order; the order is {sections:?}"
+                    ));
+                    break;
+                }
+            }
+        }
         let heads = |text: &str| text.lines().filter(|line| line.starts_with('#')).count();
         let (en, zh) = (lesson.text.en, lesson.text.zh);
-        if heads(en) < 4 || heads(en) != heads(zh) {
+        if heads(en) != heads(zh) {
             complain(format!(
-                "lesson.md has {} headings, lesson.zh.md {}; give both the same, at least 4",
+                "lesson.md has {} headings, lesson.zh.md {}; give both the same",
                 heads(en),
                 heads(zh)
             ));

@@ -19,7 +19,7 @@ pub const CLAIMS: &[Claim] = &[
     },
     Claim {
         id: "C118",
-        verdict: Verdict::Imprecise,
+        verdict: Verdict::Unsupported,
         quote: "2× 长度掉点 < 1 %",
         right: Text::new(
             "Without a source, and what is measured says otherwise. Even fine-tuned to 8192, the NTK model is about 7 % worse in perplexity than PI and YaRN on Proof-pile (3.587 against 3.344 and 3.356; figures of the YaRN repository, whose training sets differ). A toy model that is run at twice its length with no tuning loses 29 % in cross-entropy (1.48 → 1.91), where plain RoPE loses 110 %.",

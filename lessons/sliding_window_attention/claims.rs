@@ -11,7 +11,7 @@ use ndarray::IxDyn;
 pub const CLAIMS: &[Claim] = &[
     Claim {
         id: "C119",
-        verdict: Verdict::Imprecise,
+        verdict: Verdict::Unsupported,
         quote: "局部 4 k + 全局 1 k",
         right: Text::new(
             "Numbers without a source. Longformer has a window of 512 (256 to each side) and a handful of global tokens; Mistral 7B a window of 4096 and no global token; Gemma 2 alternates layers of 4096 with layers of 8192. A thousand global tokens is no published setting.",

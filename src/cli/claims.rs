@@ -13,8 +13,8 @@ use std::process::ExitCode;
 pub const VERB: Verb = Verb {
     name: "claims",
     about: Text::new(
-        "the notes' claims: right, imprecise or wrong, and why",
-        "笔记中的说法：正确、不精确还是错误，以及原因",
+        "the notes' claims: right, imprecise, wrong or unsupported, and why",
+        "笔记中的说法：正确、不精确、错误还是无出处，以及原因",
     ),
     args: &[
         Arg {
@@ -99,6 +99,7 @@ fn verdict(verdict: Verdict) -> &'static str {
         Verdict::Right => "right",
         Verdict::Imprecise => "imprecise",
         Verdict::Wrong => "wrong",
+        Verdict::Unsupported => "unsupported",
     }
 }
 
@@ -107,11 +108,12 @@ fn judged(claim: &Claim, lang: Lang) -> ColoredString {
         Verdict::Right => lang.pick("right", "正确"),
         Verdict::Imprecise => lang.pick("imprecise", "不精确"),
         Verdict::Wrong => lang.pick("wrong", "错误"),
+        Verdict::Unsupported => lang.pick("unsupported", "无出处"),
     };
-    let words = markdown::pad(words, 9);
+    let words = markdown::pad(words, 11);
     match claim.verdict {
         Verdict::Right => words.green(),
-        Verdict::Imprecise => words.yellow(),
+        Verdict::Imprecise | Verdict::Unsupported => words.yellow(),
         Verdict::Wrong => words.red(),
     }
 }
@@ -125,7 +127,7 @@ fn row((lesson, claim): Found, width: usize, lang: Lang) -> String {
         lesson.id.cyan()
     );
     let quote = format!("「{}」", claim.quote.trim());
-    format!("{}\n", wrap(&format!("{head}{quote}"), width, 16))
+    format!("{}\n", wrap(&format!("{head}{quote}"), width, 18))
 }
 
 /// One claim in full.
