@@ -60,7 +60,7 @@ pub const CLAIMS: &[Claim] = &[
         verdict: Verdict::Imprecise,
         quote: "→ 线性插值无参数",
         right: Text::new(
-            "RoPE and position interpolation have no parameters, true; but the arrow does not follow. Interpolation computes another function: LLaMA-7B at 8192 tokens goes from a perplexity of 16.10 with no training to 7.12 after 200 steps (arXiv 2306.15595, table 3).",
+            "RoPE and position interpolation have no parameters, true; but the arrow does not follow. Interpolation computes another function and needs fine-tuning: LLaMA-7B at 8192 tokens goes from a perplexity of 16.10 with no training to 7.12 after 200 steps (arXiv 2306.15595, table 3).",
             "RoPE 与位置插值确实都没有参数，但箭头推不出来：插值算的是另一个函数，需要微调。LLaMA-7B 在 8192 长度上，不训练困惑度 16.10，200 步后 7.12（arXiv 2306.15595 表 3）。",
         ),
         demo: Some(interpolation),
@@ -195,7 +195,7 @@ fn complex_product(lang: Lang) -> String {
     lang.pick(
         format!(
             "(3 − 2i)·e^(iφ) against «same length, angle + φ» for 1000 φ: largest difference {gap:.0e}\n\
-             (3 − 2i)·(1 + 0.5i), modulus not 1: the length grows by {stretched:.3}"
+             (3 − 2i)·(1 + 0.5i), modulus not 1: the length grows by the factor {stretched:.3}"
         ),
         format!(
             "(3 − 2i)·e^(iφ) 与「长度不变、角度加 φ」比较 1000 个 φ：最大差 {gap:.0e}\n\
