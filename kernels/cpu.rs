@@ -59,6 +59,11 @@ impl Tier {
         })
     }
 
+    /// The tier of kernels that compute in f32: what comes after AVX-512 is for bf16.
+    pub fn f32() -> Tier {
+        Tier::current().min(Tier::Avx512)
+    }
+
     /// The best tier of this machine.
     pub fn detected() -> Tier {
         static TIER: OnceLock<Tier> = OnceLock::new();

@@ -422,7 +422,7 @@ fn judged(lesson: &'static Lesson, bugs: Vec<&'static str>) -> Report {
 #[test]
 fn the_documented_json_is_the_real_one() {
     let first = LESSONS[0].id;
-    let runs: [(&str, Vec<&str>); 7] = [
+    let runs: [(&str, Vec<&str>); 8] = [
         ("list", vec!["list"]),
         ("lesson", vec!["lesson", first]),
         ("trace", vec!["trace", first, "--values"]),
@@ -430,6 +430,10 @@ fn the_documented_json_is_the_real_one() {
         (
             "bench",
             vec!["bench", LESSONS[LESSONS.len() - 1].id, "--seconds", "0"],
+        ),
+        (
+            "bench LESSON --grow",
+            vec!["bench", "rope", "--grow", "n", "--seconds", "0"],
         ),
         ("doctor", vec!["doctor"]),
         ("quiz", vec!["quiz", first]),

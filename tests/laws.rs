@@ -414,7 +414,7 @@ fn imports_run_one_way() {
         "src/cli/",
         "src/check/",
         "src/quiz/",
-        "src/bench.rs",
+        "src/bench/",
         "src/lib.rs",
         "src/main.rs",
     ];

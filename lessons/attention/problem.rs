@@ -156,13 +156,7 @@ pub static PROBLEM: Problem = Problem {
     laws: LAWS,
     memory: None,
     production: Production {
-        name: || {
-            format!(
-                "attention, {}, {} threads",
-                Tier::current().name(),
-                threads()
-            )
-        },
+        name: || format!("attention, {}, {} threads", Tier::f32().name(), threads()),
         prepare,
         scale: &[
             ("b", 1),

@@ -50,7 +50,7 @@ pub static PROBLEM: Problem = Problem {
     memory: None,
     production: Production {
         name: || {
-            let tier = Tier::current().name();
+            let tier = Tier::f32().name();
             format!("multi_head, bit sets, {tier}, {} threads", threads())
         },
         prepare,

@@ -41,7 +41,7 @@ pub static PROBLEM: Problem = Problem {
     memory: None,
     production: Production {
         name: || {
-            let tier = Tier::current().name();
+            let tier = Tier::f32().name();
             format!("cross_entropy, {tier}, {} threads", threads())
         },
         prepare,

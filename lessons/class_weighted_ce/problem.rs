@@ -160,7 +160,7 @@ pub static PROBLEM: Problem = Problem {
     memory: None,
     production: Production {
         name: || {
-            let tier = cpu::Tier::current().name();
+            let tier = cpu::Tier::f32().name();
             format!("cross_entropy, {tier}, {} threads", cpu::threads())
         },
         prepare,

@@ -182,7 +182,7 @@ pub static PROBLEM: Problem = Problem {
     memory: None,
     production: Production {
         name: || {
-            let tier = Tier::current().name();
+            let tier = Tier::f32().name();
             format!("multi_head (cross), {tier}, {} threads", threads())
         },
         prepare,

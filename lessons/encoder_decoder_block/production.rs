@@ -12,7 +12,7 @@ use crate::problem::{Case, Prepared, Work};
 use crate::tensor::{Inputs, Tensor};
 
 pub fn name() -> String {
-    let tier = Tier::current().name();
+    let tier = Tier::f32().name();
     format!(
         "multi_head, layer_norm, feed-forward, {tier}, {} threads",
         threads()

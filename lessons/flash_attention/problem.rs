@@ -75,7 +75,7 @@ pub static PROBLEM: Problem = Problem {
         name: || {
             format!(
                 "attention with lse, {}, {} threads",
-                Tier::current().name(),
+                Tier::f32().name(),
                 threads()
             )
         },

@@ -59,7 +59,7 @@ pub static PROBLEM: Problem = Problem {
     memory: None,
     production: Production {
         name: || {
-            let tier = Tier::current().name();
+            let tier = Tier::f32().name();
             format!("rope and attention, {tier}, {} threads", threads())
         },
         prepare,

@@ -14,7 +14,7 @@ const ROWS: usize = 64;
 pub fn name() -> String {
     format!(
         "attention on blocks of {ROWS} queries, {}, {} threads",
-        Tier::current().name(),
+        Tier::f32().name(),
         threads()
     )
 }

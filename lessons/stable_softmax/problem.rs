@@ -127,7 +127,7 @@ pub static PROBLEM: Problem = Problem {
     memory: None,
     production: Production {
         name: || {
-            let tier = Tier::current().name();
+            let tier = Tier::f32().name();
             format!("softmax, {tier}, {} threads", threads())
         },
         prepare,

@@ -273,6 +273,9 @@ pub struct Timing {
     pub production: Option<f64>,
     /// Absent where the learner's answer was not timed (arrays), or took too long.
     pub learner: Option<f64>,
+    /// The learner's runs, from the fastest on; `learner` is their median.
+    #[serde(default)]
+    pub learner_runs: Vec<f64>,
     pub reference: Option<f64>,
     /// The least seconds that this machine's measured limits allow, and which of them sets it:
     /// `memory` or `arithmetic`.

@@ -26,6 +26,7 @@ pub(super) fn scale(
         kernel: (problem.production.name)(),
         production: None,
         learner: None,
+        learner_runs: Vec::new(),
         reference: None,
         limit: None,
         flops: work.flops,
@@ -63,6 +64,7 @@ pub(super) fn scale(
                     runs.push(again.seconds);
                 }
                 timing.learner = Some(median(&mut runs));
+                timing.learner_runs = runs;
             }
             Err(trouble) => timing.trouble = Some(verdict(trouble)),
         }

@@ -3,12 +3,12 @@
 use super::lab::Refusal;
 use super::verbs::{Arg, FORMAT, LESSON, Shape, Values, Verb};
 use super::wrap::wrap;
-use super::{Session, check, markdown};
-use crate::bench::{Bench, Row, bench};
+use super::{Session, check, markdown, picture};
+use crate::bench::{Bench, Growth, Row, bench, growth};
 use crate::check::{Options, Verdict};
 use crate::kernels::machine::Machine;
 use crate::lesson::Lesson;
-use crate::show::si;
+use crate::show::{Curve, Plot, Style, si};
 use crate::text::{Lang, Text};
 use colored::Colorize;
 use std::path::Path;
@@ -41,6 +41,22 @@ pub const VERB: Verb = Verb {
             shape: Shape::Option("N"),
             about: Text::new("seed of the inputs (0)", "输入的种子（默认 0）"),
         },
+        Arg {
+            name: "grow",
+            shape: Shape::Option("AXES"),
+            about: Text::new(
+                "how the cost grows with these axes (n,m): time and memory at sizes that double",
+                "开销如何随这些轴（如 n,m）增长：大小逐次翻倍，测时间与内存",
+            ),
+        },
+        Arg {
+            name: "save",
+            shape: Shape::Option("FILE"),
+            about: Text::new(
+                "write the plot to a file.svg or file.png too",
+                "同时把图保存为 .svg 或 .png 文件",
+            ),
+        },
         FORMAT,
     ],
     run,
@@ -51,21 +67,183 @@ fn run(session: &mut Session, values: &Values) -> Result<ExitCode, String> {
     let seed = values.number("seed")?.unwrap_or(0);
     let seconds = values.number("seconds")?.unwrap_or(2).min(600);
     let lang = session.lang;
+    let budget = Duration::from_secs(seconds);
+    if let Some(axes) = values.text("grow") {
+        if values.text("file").is_some() {
+            return Err(lang.pick(
+                "--grow times the reference and the kernel only; leave the file out".to_string(),
+                "--grow 只给参考实现与内核计时；请去掉文件".to_string(),
+            ));
+        }
+        let axes: Vec<&str> = axes.split(',').map(str::trim).collect();
+        let result = growth(lesson, &axes, seed, budget, lang)?;
+        let json = serde_json::json!(result).to_string();
+        let text = grown(&result, session.width, lang);
+        return shown(session, values, text, json, &|lang| growing(&result, lang));
+    }
     let learner = match values.text("file") {
         Some(file) => Some(learner(session, lesson, Path::new(file), seed)?),
         None => None,
     };
-    let result = bench(lesson, seed, Duration::from_secs(seconds), learner, lang)?;
+    let result = bench(lesson, seed, budget, learner, lang)?;
+    let json = serde_json::json!(result).to_string();
+    let text = text(&result, session.width, lang);
+    shown(session, values, text, json, &|lang| roofline(&result, lang))
+}
+
+/// Prints the result with its plot, or as JSON, and saves the plot where that is asked for.
+fn shown(
+    session: &mut Session,
+    values: &Values,
+    text: String,
+    json: String,
+    plot: &dyn Fn(Lang) -> Plot,
+) -> Result<ExitCode, String> {
+    let lang = session.lang;
+    let mut saved = String::new();
+    if let Some(path) = values.text("save") {
+        // The built-in font of PNG pictures has no Chinese; an SVG has that of its reader.
+        let inside = match path.ends_with(".png") {
+            true => Lang::En,
+            false => lang,
+        };
+        picture::save(&plot(inside), Path::new(path), lang)?;
+        saved = lang.pick(format!("\nsaved to {path}"), format!("\n已保存到 {path}"));
+    }
     match values.json() {
-        true => session.say(serde_json::json!(result).to_string()),
-        false => session.say(text(&result, session.width, lang)),
+        true => session.say(json),
+        false => {
+            let plot = plot(lang).text(session.width, 11);
+            session.say(format!("{text}\n{plot}{saved}"));
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// The seconds that a solution takes on the large case. The judge runs it, so a wrong one is not
+/// The roofline (Williams et al. 2009): what the machine's two limits allow for each number of FLOPs per
+/// byte, and where this case's implementations stand under it.
+fn roofline(bench: &Bench, lang: Lang) -> Plot {
+    let Machine {
+        copy_gb_s: copy,
+        fma_gflop_s: fma,
+        ..
+    } = bench.machine;
+    let (intensity, ridge) = (bench.flops / bench.bytes, fma / copy);
+    let roof = |x: f64| (x, (x * copy).min(fma));
+    let (low, high) = (intensity.min(ridge) / 8.0, intensity.max(ridge) * 8.0);
+    let mut curves = vec![Curve {
+        name: lang.pick(
+            "what the machine allows: copy bandwidth, then FMA peak".to_string(),
+            "本机上限：先是拷贝带宽，后是 FMA 峰值".to_string(),
+        ),
+        mark: '·',
+        points: [low, ridge, high].map(roof).to_vec(),
+        style: Style::Line,
+    }];
+    curves.extend(bench.rows.iter().map(|row| {
+        let (name, mark) = match row.name {
+            "reference" => (lang.pick("reference", "参考实现"), 'r'),
+            "kernel" => (lang.pick("kernel", "内核"), 'k'),
+            _ => (lang.pick("yours", "你的实现"), 'y'),
+        };
+        Curve {
+            name: name.to_string(),
+            mark,
+            points: vec![(intensity, row.gflop_s)],
+            style: Style::Points,
+        }
+    }));
+    Plot {
+        title: lang.pick(
+            format!("roofline of {}", bench.lesson),
+            format!("{} 的 roofline", bench.lesson),
+        ),
+        x: lang.pick("FLOP per byte", "每字节 FLOP").to_string(),
+        y: "GFLOP/s".to_string(),
+        curves,
+    }
+}
+
+/// Time over size.
+fn growing(growth: &Growth, lang: Lang) -> Plot {
+    let curve = |name: &str, mark, seconds: fn(&crate::bench::Point) -> f64| Curve {
+        name: name.to_string(),
+        mark,
+        points: growth
+            .points
+            .iter()
+            .map(|point| (point.size as f64, 1e3 * seconds(point)))
+            .collect(),
+        style: Style::Joined,
+    };
+    let axes = growth.settings.join(" = ");
+    Plot {
+        title: lang.pick(
+            format!("{}: time over {axes}", growth.lesson),
+            format!("{}：时间随 {axes} 增长", growth.lesson),
+        ),
+        x: axes,
+        y: "ms".to_string(),
+        curves: vec![
+            curve(lang.pick("reference", "参考实现"), 'r', |p| {
+                p.reference_s
+            }),
+            curve(lang.pick("kernel", "内核"), 'k', |p| p.kernel_s),
+        ],
+    }
+}
+
+/// A row for each size, and the exponents below.
+fn grown(growth: &Growth, width: usize, lang: Lang) -> String {
+    let axes = growth.settings.join("=");
+    let mut out = format!("{} {}\n", growth.lesson.bold(), growth.kernel.dimmed());
+    let bytes = |bytes: Option<u64>| bytes.map_or("–".to_string(), |b| si(b as f64, "B"));
+    let mut row = |cells: [&str; 6]| {
+        let widths = [6, 11, 10, 10, 11, 10];
+        for (cell, width) in cells.iter().zip(widths) {
+            out += &markdown::pad_left(cell, width);
+        }
+        out.push('\n');
+    };
+    let [kernel, reference, extra] = lang.pick(
+        ["kernel", "reference", "extra"],
+        ["内核", "参考实现", "额外内存"],
+    );
+    row([&axes, "FLOP", kernel, extra, reference, extra]);
+    for point in &growth.points {
+        row([
+            &point.size.to_string(),
+            &si(point.flops, "FLOP"),
+            &time(point.kernel_s),
+            &bytes(point.kernel_extra_bytes),
+            &time(point.reference_s),
+            &bytes(point.reference_extra_bytes),
+        ]);
+    }
+    let power = |exponent: Option<f64>| exponent.map_or("–".to_string(), |e| format!("^{e:.2}"));
+    row([
+        "∝",
+        &power(growth.flops_exponent),
+        &power(growth.kernel_exponent),
+        &power(growth.kernel_memory_exponent),
+        &power(growth.reference_exponent),
+        &power(growth.reference_memory_exponent),
+    ]);
+    out += &wrap(
+        lang.pick(
+            "∝: the cost grows like size^exponent, fitted to the logarithms. extra: memory at the peak, beyond inputs and outputs (of the reference: with them, as it keeps every step).",
+            "∝：开销按 大小^指数 增长，在对数坐标上拟合。额外内存：输入输出之外的峰值（参考实现保留每一步，连输出一并计入）。",
+        ),
+        width,
+        2,
+    );
+    out.push('\n');
+    out
+}
+
+/// The seconds of a solution's runs on the large case. The judge runs it, so a wrong one is not
 /// timed.
-fn learner(session: &Session, lesson: &Lesson, file: &Path, seed: u64) -> Result<f64, String> {
+fn learner(session: &Session, lesson: &Lesson, file: &Path, seed: u64) -> Result<Vec<f64>, String> {
     let options = Options {
         seed,
         ..Options::default()
@@ -74,9 +252,8 @@ fn learner(session: &Session, lesson: &Lesson, file: &Path, seed: u64) -> Result
         Ok(report) => report,
         Err(Refusal::Sentence(words) | Refusal::Errors(words)) => return Err(words),
     };
-    let seconds = report.timing.and_then(|timing| timing.learner);
-    seconds
-        .filter(|_| report.verdict == Verdict::Passed)
+    let runs = report.timing.map(|timing| timing.learner_runs);
+    runs.filter(|runs| report.verdict == Verdict::Passed && !runs.is_empty())
         .ok_or_else(|| {
             let shown = file.display();
             let command = session.command(&format!("check {} {shown}", lesson.id));
@@ -109,6 +286,7 @@ pub fn text(bench: &Bench, width: usize, lang: Lang) -> String {
     let Machine {
         copy_gb_s: copy,
         fma_gflop_s: fma,
+        ..
     } = bench.machine;
     let (tier, threads, limit) = (bench.tier, bench.threads, time(bench.limit_s));
     let bound = match (bench.bound, lang) {

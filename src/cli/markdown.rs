@@ -72,6 +72,11 @@ pub fn pad(text: &str, width: usize) -> String {
     format!("{text}{}", " ".repeat(width.saturating_sub(columns(text))))
 }
 
+/// The text with spaces before it, for a column of `width`.
+pub fn pad_left(text: &str, width: usize) -> String {
+    format!("{}{text}", " ".repeat(width.saturating_sub(columns(text))))
+}
+
 fn fence(line: &str) -> Option<&'static str> {
     ["```", "~~~"]
         .into_iter()

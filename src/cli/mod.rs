@@ -11,6 +11,7 @@ mod lesson;
 mod list;
 pub mod markdown;
 mod new_lesson;
+mod picture;
 mod quiz;
 #[cfg(feature = "repl")]
 pub mod repl;

@@ -2,10 +2,12 @@
 
 mod html;
 mod json;
+mod plot;
 mod summary;
 mod traced;
 
 pub use html::html;
 pub use json::json;
+pub use plot::{Curve, Plot, Style, label, ticks};
 pub use summary::{Summary, number, si};
 pub use traced::{Source, Traced, axes, guarded, traced};

@@ -205,7 +205,7 @@ pub static PROBLEM: Problem = Problem {
     memory: None,
     production: Production {
         name: || {
-            let tier = Tier::current().name();
+            let tier = Tier::f32().name();
             format!("einsum and attention, {tier}, {} threads", threads())
         },
         prepare,

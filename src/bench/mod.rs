@@ -1,6 +1,10 @@
 //! Timing the reference and the production kernel on the large case, next to what this machine
 //! can do at best.
 
+mod growth;
+
+pub use growth::{Growth, Point, growth};
+
 use crate::kernels::cpu::{Tier, threads};
 use crate::kernels::machine::{self, Machine};
 use crate::lesson::Lesson;
@@ -54,7 +58,7 @@ pub struct Row {
 }
 
 /// Checks the kernel against the reference on the large case, then times both in turn for about
-/// `budget`. `learner` is the median of a learner's own function in seconds, measured elsewhere.
+/// `budget`, and checks once more. `learner` are the seconds of a learner's own runs, measured elsewhere.
 ///
 /// # Errors
 /// A sentence when the kernel's output is not the reference's: a wrong kernel is not timed.
@@ -62,7 +66,7 @@ pub fn bench(
     lesson: &'static Lesson,
     seed: u64,
     budget: Duration,
-    learner: Option<f64>,
+    learner: Option<Vec<f64>>,
     lang: Lang,
 ) -> Result<Bench, String> {
     let problem = lesson.problem;
@@ -78,13 +82,8 @@ pub fn bench(
     kernel.run();
     let agreement = Deviation::between(&kernel.values(), &truth, tolerance);
     if !agreement.holds() {
-        let err = agreement.err;
-        return Err(lang.pick(
-            format!("the kernel ({name}) is off by {err:.3e}, allowed is {tolerance:.3e}; it is not timed until it is right"),
-            format!("内核（{name}）误差为 {err:.3e}，允许 {tolerance:.3e}；结果正确之前不计时"),
-        ));
+        return Err(off(agreement.err, tolerance, lang));
     }
-    drop(truth);
 
     // Alternating, so that what else the machine does falls on both.
     let (mut slow, mut fast) = (Vec::new(), Vec::new());
@@ -102,8 +101,12 @@ pub fn bench(
     if slow.is_empty() {
         slow.push(first);
     }
+    let still = Deviation::between(&kernel.values(), &truth, tolerance);
+    if !still.holds() {
+        return Err(off(still.err, tolerance, lang));
+    }
 
-    let machine = machine::measure();
+    let machine = machine::measure_once();
     let work = (problem.production.work)(&case);
     let (limit_s, bound) = machine.limit(work.flops, work.bytes);
     let seconds = |times: &[Duration]| times.iter().map(Duration::as_secs_f64).collect::<Vec<_>>();
@@ -111,12 +114,12 @@ pub fn bench(
         row("reference", seconds(&slow), work, machine, limit_s),
         row("kernel", seconds(&fast), work, machine, limit_s),
     ];
-    rows.extend(learner.map(|median| row("learner", vec![median], work, machine, limit_s)));
+    rows.extend(learner.map(|times| row("learner", times, work, machine, limit_s)));
     Ok(Bench {
         lesson: lesson.id,
         settings: case.settings.clone(),
         kernel: name,
-        tier: Tier::current().name(),
+        tier: Tier::f32().name(),
         threads: threads(),
         flops: work.flops,
         bytes: work.bytes,
@@ -127,6 +130,14 @@ pub fn bench(
         bound,
         rows,
     })
+}
+
+/// Why nothing is timed.
+fn off(err: f64, tolerance: f64, lang: Lang) -> String {
+    lang.pick(
+        format!("the kernel is off by {err:.3e}, allowed is {tolerance:.3e}; it is not timed until it is right"),
+        format!("内核误差为 {err:.3e}，允许 {tolerance:.3e}；结果正确之前不计时"),
+    )
 }
 
 fn timed<R>(work: impl FnOnce() -> R) -> (Duration, R) {
