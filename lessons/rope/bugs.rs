@@ -23,7 +23,7 @@ pub const BUGS: &[Bug] = &[
         ),
         repair: Text::new(
             "Pair i turns by base^(−2i/d): the exponents of the d/2 pairs run from 0 to almost −1 (`arange(0, d, 2) / d`).",
-            "第 i 对的频率是 base^(−2i/d)：d/2 个指数从 0 走到接近 −1(`arange(0, d, 2) / d`)。",
+            "第 i 对的频率是 base^(−2i/d)：d/2 个指数从 0 走到接近 −1（`arange(0, d, 2) / d`）。",
         ),
     },
     Bug {
@@ -41,7 +41,7 @@ pub const BUGS: &[Bug] = &[
         id: "base-exponent-d-model",
         sentence: Text::new(
             "with h·d (d_model) in the exponent in place of head_dim",
-            "但指数里用了 h·d(d_model)而非 head_dim",
+            "但指数里用了 h·d（d_model）而非 head_dim",
         ),
         repair: Text::new(
             "RoPE works inside one head: divide 2i by head_dim.",
