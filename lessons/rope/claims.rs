@@ -31,7 +31,7 @@ pub const CLAIMS: &[Claim] = &[
         quote: "把 q,x 当复数向量",
         right: Text::new(
             "q and k are turned, not q and x; v is not turned. With q alone the score depends on the absolute position of the query.",
-            "旋转的是 q 和 k，不是 q 和 x；v 不旋转。只转 q 的话，分数依赖 query 的绝对位置。",
+            "旋转的是 q 和 k，不是 q 和 x；v 不旋转。只转 q 的话，分数依赖查询的绝对位置。",
         ),
         demo: Some(only_q),
     },
@@ -135,7 +135,7 @@ fn only_q(lang: Lang) -> String {
     let (q, k) = (vector(32, 0.3), vector(32, 1.1));
     let mut lines = vec![lang.pick(
         "score of a query and the key 3 tokens before it:\nquery at   q and k turned   only q turned".to_string(),
-        "query 与它前面第 3 个 key 的分数：\nquery 位置   q、k 都转     只转 q".to_string(),
+        "查询与它前面第 3 个键的分数：\n查询位置     q、k 都转     只转 q".to_string(),
     )];
     for m in [3.0, 30.0, 300.0] {
         let q = turned(&q, m, &theta);
