@@ -20,7 +20,7 @@ pub enum Tier {
 }
 
 impl Tier {
-    const ALL: [Tier; 5] = [
+    pub const ALL: [Tier; 5] = [
         Tier::Scalar,
         Tier::Avx2,
         Tier::Avx512,
@@ -54,9 +54,15 @@ impl Tier {
         static TIER: OnceLock<Tier> = OnceLock::new();
         *TIER.get_or_init(|| {
             let asked = std::env::var("LLMLAB_CPU").unwrap_or_default();
-            let asked = Tier::ALL.into_iter().find(|tier| tier.id() == asked);
-            asked.unwrap_or(Tier::Amx).min(Tier::detected())
+            Tier::parse(&asked)
+                .unwrap_or(Tier::Amx)
+                .min(Tier::detected())
         })
+    }
+
+    /// The tier of this id.
+    pub fn parse(id: &str) -> Option<Tier> {
+        Tier::ALL.into_iter().find(|tier| tier.id() == id)
     }
 
     /// The tier of kernels that compute in f32: what comes after AVX-512 is for bf16.

@@ -102,7 +102,7 @@ pub fn checks(session: &Session) -> Vec<Check> {
         ),
         fine("cpu", cpu()),
         fine("threads", threads().to_string()),
-        fine("kernels", kernels()),
+        kernels(lang),
         fine(
             "gpu",
             lang.pick(
@@ -141,14 +141,31 @@ fn cpu() -> String {
     format!("{}{found}", std::env::consts::ARCH)
 }
 
-/// The path of every lesson's kernel.
-fn kernels() -> String {
-    let mut names: Vec<String> = LESSONS
-        .iter()
-        .map(|l| (l.problem.production.name)())
-        .collect();
-    names.dedup();
-    format!("{} · {}", Tier::current().name(), names.join(" · "))
+/// The instructions that kernels use, and whether `LLMLAB_CPU` is one that this machine has.
+fn kernels(lang: Lang) -> Check {
+    let name = "kernels";
+    let ids: Vec<&str> = Tier::all().iter().map(|tier| tier.id()).collect();
+    let has = ids.join(", ");
+    let used = Tier::current().name();
+    let asked = std::env::var("LLMLAB_CPU").unwrap_or_default();
+    let refused = match Tier::parse(&asked) {
+        None if asked.is_empty() => false,
+        Some(tier) => tier > Tier::detected(),
+        None => true,
+    };
+    let fix = lang.pick(
+        format!("LLMLAB_CPU={asked} is not among {has}; set it to one of these, or unset it"),
+        format!("LLMLAB_CPU={asked} 不在 {has} 之中；请改为其中之一，或取消设置"),
+    );
+    Check {
+        name,
+        ok: !refused,
+        found: lang.pick(
+            format!("{used}; LLMLAB_CPU may be {has}"),
+            format!("{used}；LLMLAB_CPU 可取 {has}"),
+        ),
+        fix: refused.then_some(fix),
+    }
 }
 
 /// A program of the Rust toolchain.
