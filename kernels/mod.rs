@@ -5,6 +5,8 @@ pub mod amx;
 pub mod attention;
 pub mod cpu;
 pub mod cross_entropy;
+#[cfg(feature = "cuda")]
+pub mod cuda;
 pub mod embedding;
 pub mod ffn;
 pub mod layer_norm;

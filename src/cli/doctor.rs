@@ -4,6 +4,7 @@ use super::verbs::{FORMAT, Values, Verb};
 use super::wrap::wrap;
 use super::{Session, markdown};
 use crate::kernels::cpu::{Tier, threads};
+use crate::kernels::cuda::{self, Absent};
 use crate::lessons::LESSONS;
 use crate::store;
 use crate::text::{Lang, Text};
@@ -103,14 +104,7 @@ pub fn checks(session: &Session) -> Vec<Check> {
         fine("cpu", cpu()),
         fine("threads", threads().to_string()),
         kernels(lang),
-        fine(
-            "gpu",
-            lang.pick(
-                "no GPU is used: every kernel of this version runs on the CPU",
-                "未使用 GPU：此版本的所有内核都在 CPU 上运行",
-            )
-            .to_string(),
-        ),
+        gpu(lang),
         tool("rustc", lang),
         tool("cargo", lang),
         directory(
@@ -165,6 +159,97 @@ fn kernels(lang: Lang) -> Check {
             format!("{used}；LLMLAB_CPU 可取 {has}"),
         ),
         fix: refused.then_some(fix),
+    }
+}
+
+/// The GPU, its driver and its compiler, or the one thing that is missing. None at all is no fault.
+fn gpu(lang: Lang) -> Check {
+    let (ok, found, fix) = match cuda::gpu() {
+        Ok(gpu) => {
+            let (major, minor) = gpu.nvrtc.version;
+            let (name, arch, driver) = (&gpu.name, gpu.arch(), &gpu.driver);
+            let memory = crate::show::si(gpu.memory_bytes as f64, "B");
+            let path = gpu.nvrtc.path.display();
+            let found = lang.pick(
+                format!("{name} ({arch}, {memory}), driver for CUDA {driver}, NVRTC {major}.{minor} ({path}); the kernels of this version run on the CPU"),
+                format!("{name}（{arch}，{memory}），驱动支持 CUDA {driver}，NVRTC {major}.{minor}（{path}）；此版本的内核都在 CPU 上运行"),
+            );
+            (true, found, None)
+        }
+        Err(absent) => {
+            let (found, fix) = without(absent, lang);
+            (!absent.can_be_mended(), found, fix)
+        }
+    };
+    Check {
+        name: "gpu",
+        ok,
+        found,
+        fix,
+    }
+}
+
+/// What there is in place of a usable GPU, and what would make it one.
+fn without(absent: &Absent, lang: Lang) -> (String, Option<String>) {
+    let words = |en: &str, zh: &str| lang.pick(en.to_string(), zh.to_string());
+    match absent {
+        Absent::NoDriver => (
+            words(
+                "none (no NVIDIA driver); none is needed, kernels run on the CPU",
+                "没有（无 NVIDIA 驱动）；不需要 GPU，内核在 CPU 上运行",
+            ),
+            None,
+        ),
+        Absent::NoDevice => (
+            words(
+                "an NVIDIA driver, but no GPU",
+                "有 NVIDIA 驱动，但没有可用的 GPU",
+            ),
+            Some(words(
+                "look at `nvidia-smi` and at CUDA_VISIBLE_DEVICES",
+                "请检查 `nvidia-smi` 与 CUDA_VISIBLE_DEVICES",
+            )),
+        ),
+        Absent::OldDriver(version) => (
+            lang.pick(
+                format!("an NVIDIA driver for CUDA {version}"),
+                format!("NVIDIA 驱动只支持 CUDA {version}"),
+            ),
+            Some(words(
+                "update the driver to one for CUDA 12.8 or later (570 or later)",
+                "请把驱动更新到支持 CUDA 12.8 的版本（570 或更新）",
+            )),
+        ),
+        Absent::OldGpu { name, capability } => {
+            let (major, minor) = capability;
+            let found = lang.pick(
+                format!("{name} (compute capability {major}.{minor}): GPU kernels need 7.5 or later, kernels run on the CPU"),
+                format!("{name}（计算能力 {major}.{minor}）：GPU 内核需要 7.5 以上，内核在 CPU 上运行"),
+            );
+            (found, None)
+        }
+        Absent::NoCompiler { gpu, missing } => {
+            let count = missing.looked.len();
+            let found = lang.pick(
+                format!("{gpu}, but no NVRTC to compile its kernels (looked in {count} folders)"),
+                format!("{gpu}，但没有编译内核所需的 NVRTC（查找了 {count} 个目录）"),
+            );
+            let fix = words(
+                "`pip install nvidia-cuda-nvrtc`, or set CUDA_HOME to a CUDA toolkit, or LLMLAB_NVRTC to the file",
+                "运行 `pip install nvidia-cuda-nvrtc`，或将 CUDA_HOME 指向 CUDA 工具包，或将 LLMLAB_NVRTC 指向库文件",
+            );
+            (found, Some(fix))
+        }
+        Absent::Refused(said) => (
+            lang.pick(
+                format!("the NVIDIA driver refuses: {said}"),
+                format!("NVIDIA 驱动拒绝：{said}"),
+            ),
+            Some(words(
+                "look at `nvidia-smi`: the driver and its kernel module must be of one version",
+                "请检查 `nvidia-smi`：驱动与内核模块的版本须一致",
+            )),
+        ),
     }
 }
 

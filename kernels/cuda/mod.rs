@@ -1,0 +1,263 @@
+//! The GPU: found without a panic, and used where it is. No GPU is the normal case.
+
+mod cache;
+mod nvrtc;
+
+pub use nvrtc::{Missing, Nvrtc};
+
+use cudarc::driver::{CudaContext, CudaFunction, CudaStream, DriverError, result, sys};
+use cudarc::nvrtc::Ptx;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+
+/// The oldest driver whose functions are all known to be there: CUDA 12.8 (570).
+const OLDEST_DRIVER: i32 = 12080;
+
+/// One NVIDIA GPU, with a compiler for its kernels.
+pub struct Gpu {
+    pub name: String,
+    /// Compute capability: (9, 0) for Hopper.
+    pub capability: (i32, i32),
+    /// The newest CUDA that the driver runs, as `13.0`.
+    pub driver: String,
+    pub memory_bytes: usize,
+    pub multiprocessors: i32,
+    pub nvrtc: Nvrtc,
+    pub stream: Arc<CudaStream>,
+    context: Arc<CudaContext>,
+}
+
+/// Why no GPU is used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Absent {
+    /// No NVIDIA driver: the normal case.
+    NoDriver,
+    /// A driver, and no GPU that it shows.
+    NoDevice,
+    /// The driver speaks a CUDA before 12.8.
+    OldDriver(String),
+    /// A GPU before Turing (compute capability 7.5).
+    OldGpu {
+        name: String,
+        capability: (i32, i32),
+    },
+    /// A GPU, and nothing that compiles kernels for it.
+    NoCompiler { gpu: String, missing: Missing },
+    /// The driver said no.
+    Refused(String),
+}
+
+impl fmt::Display for Absent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Absent::NoDriver => write!(f, "no NVIDIA driver here, so kernels run on the CPU"),
+            Absent::NoDevice => write!(
+                f,
+                "an NVIDIA driver, but no GPU that this process may use; look at `nvidia-smi` and CUDA_VISIBLE_DEVICES"
+            ),
+            Absent::OldDriver(version) => write!(
+                f,
+                "the NVIDIA driver is for CUDA {version}; update it to one for 12.8 or later (570 or later)"
+            ),
+            Absent::OldGpu { name, capability } => write!(
+                f,
+                "{name} has compute capability {}.{}; GPU kernels need 7.5 (Turing) or later, so kernels run on the CPU",
+                capability.0, capability.1
+            ),
+            Absent::NoCompiler { gpu, missing } => {
+                write!(
+                    f,
+                    "{gpu} is here, but nothing that compiles kernels: {missing}"
+                )
+            }
+            Absent::Refused(words) => write!(f, "the NVIDIA driver refuses: {words}"),
+        }
+    }
+}
+
+impl std::error::Error for Absent {}
+
+impl Absent {
+    /// Whether there is something to mend: a GPU is there and could be used.
+    pub fn can_be_mended(&self) -> bool {
+        !matches!(self, Absent::NoDriver | Absent::OldGpu { .. })
+    }
+}
+
+/// The first GPU of this process, looked for once. Not to be called before a fork whose child uses it: a
+/// context does not survive a fork.
+///
+/// # Errors
+/// [`Absent`], which says why there is none.
+pub fn gpu() -> Result<&'static Gpu, &'static Absent> {
+    static GPU: OnceLock<Result<Gpu, Absent>> = OnceLock::new();
+    GPU.get_or_init(find).as_ref()
+}
+
+/// Whether a driver and a device are there; cheaper than [`gpu`], which makes a context.
+pub fn present() -> Result<(), Absent> {
+    // SAFETY: the library is only opened; its initialisers are NVIDIA's own.
+    if !unsafe { sys::is_culib_present() } {
+        return Err(Absent::NoDriver);
+    }
+    if let Err(DriverError(error)) = result::init() {
+        return Err(match error {
+            sys::CUresult::CUDA_ERROR_NO_DEVICE => Absent::NoDevice,
+            sys::CUresult::CUDA_ERROR_STUB_LIBRARY => Absent::NoDriver,
+            error => Absent::Refused(words(DriverError(error))),
+        });
+    }
+    match result::device::get_count() {
+        Ok(count) if count > 0 => Ok(()),
+        Ok(_) => Err(Absent::NoDevice),
+        Err(error) => Err(Absent::Refused(words(error))),
+    }
+}
+
+fn find() -> Result<Gpu, Absent> {
+    present()?;
+    let refused = |error| Absent::Refused(words(error));
+    let mut version = 0;
+    // SAFETY: the driver is loaded; it writes one number.
+    unsafe { sys::cuDriverGetVersion(&mut version) }
+        .result()
+        .map_err(refused)?;
+    let driver = format!("{}.{}", version / 1000, version % 1000 / 10);
+    if version < OLDEST_DRIVER {
+        return Err(Absent::OldDriver(driver));
+    }
+    let context = CudaContext::new(0).map_err(refused)?;
+    let name = context.name().map_err(refused)?;
+    let capability = context.compute_capability().map_err(refused)?;
+    if capability < (7, 5) {
+        return Err(Absent::OldGpu { name, capability });
+    }
+    let nvrtc = Nvrtc::find().map_err(|missing| Absent::NoCompiler {
+        gpu: name.clone(),
+        missing,
+    })?;
+    let multiprocessors = sys::CUdevice_attribute::CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT;
+    Ok(Gpu {
+        name,
+        capability,
+        driver,
+        memory_bytes: context.total_mem().map_err(refused)?,
+        multiprocessors: context.attribute(multiprocessors).map_err(refused)?,
+        nvrtc,
+        stream: context.default_stream(),
+        context,
+    })
+}
+
+/// The driver's name of an error, and its sentence.
+fn words(error: DriverError) -> String {
+    let text = |text: Result<&std::ffi::CStr, DriverError>| match text {
+        Ok(text) => text.to_string_lossy().into_owned(),
+        Err(_) => format!("{:?}", error.0),
+    };
+    format!(
+        "{} ({})",
+        text(error.error_name()),
+        text(error.error_string())
+    )
+}
+
+/// Why a kernel cannot be run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// NVRTC's log.
+    Compile(String),
+    /// The driver's words.
+    Driver(String),
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Trouble::Compile(log) => write!(f, "the kernel does not compile:\n{log}"),
+            Trouble::Driver(words) => write!(f, "the NVIDIA driver refuses: {words}"),
+        }
+    }
+}
+
+impl std::error::Error for Trouble {}
+
+impl From<DriverError> for Trouble {
+    fn from(error: DriverError) -> Trouble {
+        Trouble::Driver(words(error))
+    }
+}
+
+impl Gpu {
+    /// What NVRTC calls this GPU: `sm_90a` for Hopper, whose own instructions need the `a`.
+    pub fn arch(&self) -> String {
+        let (major, minor) = self.capability;
+        match major {
+            9 => format!("sm_{major}{minor}a"),
+            _ => format!("sm_{major}{minor}"),
+        }
+    }
+
+    /// The function `name` of a source, compiled for this GPU or taken from the cache directory.
+    ///
+    /// # Errors
+    /// [`Trouble`]: the compiler's log, or what the driver says.
+    pub fn function(
+        &self,
+        source: &str,
+        options: &[&str],
+        name: &str,
+        cache: Option<&PathBuf>,
+    ) -> Result<CudaFunction, Trouble> {
+        let compile = || self.nvrtc.compile(source, &self.arch(), options);
+        let key = cache::key(source, &self.arch(), options, self.nvrtc.version);
+        let cubin = cache::kept(cache, &key, || compile().map(|built| built.cubin))?;
+        let module = self.context.load_module(Ptx::from_binary(cubin))?;
+        Ok(module.load_function(name)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_machine_without_a_gpu_gets_a_sentence() {
+        match gpu() {
+            Ok(gpu) => assert!(gpu.arch().starts_with("sm_")),
+            Err(absent) => {
+                let words = absent.to_string();
+                assert!(!words.is_empty() && !words.contains("panicked"), "{words}");
+            }
+        }
+    }
+
+    const SCALE: &str = r#"
+extern "C" __global__ void scale(float* x, float by, int n) {
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i < n) x[i] *= by;
+}"#;
+
+    /// Runs where there is a GPU.
+    #[test]
+    fn a_kernel_runs_and_comes_from_the_cache_the_second_time() {
+        use cudarc::driver::{LaunchConfig, PushKernelArg};
+        let Ok(gpu) = gpu() else { return };
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Some(folder.path().to_path_buf());
+        for _ in 0..2 {
+            let scale = gpu.function(SCALE, &[], "scale", cache.as_ref()).unwrap();
+            let mut x = gpu.stream.clone_htod(&vec![1.5f32; 1000]).unwrap();
+            let mut launch = gpu.stream.launch_builder(&scale);
+            launch.arg(&mut x).arg(&2.0f32).arg(&999i32);
+            // SAFETY: the arguments are those of the kernel, which writes 999 of 1000 numbers.
+            unsafe { launch.launch(LaunchConfig::for_num_elems(1000)) }.unwrap();
+            let x = gpu.stream.clone_dtoh(&x).unwrap();
+            assert_eq!((x[0], x[998], x[999]), (3.0, 3.0, 1.5));
+        }
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+        let wrong = gpu.function("int x = ;", &[], "x", None).unwrap_err();
+        assert!(matches!(wrong, Trouble::Compile(log) if log.contains("error")));
+    }
+}
