@@ -46,6 +46,7 @@ class Ours:
         self.process = subprocess.Popen(
             [program, "--serve"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
         )
+        self.machine = self.process.stdout.readline().strip()
 
     def run(self, name):
         time.sleep(SETTLE)
@@ -53,7 +54,7 @@ class Ours:
         self.process.stdin.flush()
         answer = self.process.stdout.readline().strip()
         try:
-            return float(answer)
+            return [float(word) for word in answer.split(" ")]
         except ValueError:
             sys.exit(f"{name}: {answer or 'the bench program ended'}")
 
@@ -77,8 +78,9 @@ def main():
     sys.path.insert(0, str(HERE))
     program = options.program or str(HERE.parent / built())
     ours = Ours(program, options.threads)
-    print(f"PyTorch {torch.__version__}, {options.threads} threads, median of {options.runs}")
-    print(f"{'case':44} {'PyTorch ms':>11} {'llmlab ms':>11} {'ratio':>7}")
+    print(f"PyTorch {torch.__version__}, {options.threads} threads, median of {options.runs}; {ours.machine}\n")
+    print("| case | PyTorch ms | llmlab ms | llmlab GFLOP/s | of the limit | PyTorch / llmlab |")
+    print("|---|---|---|---|---|---|")
     for peer in PEERS:
         for name, prepare in importlib.import_module(f"peers.{peer}").CASES.items():
             if options.part not in name:
@@ -86,8 +88,10 @@ def main():
             run = prepare()
             with torch.inference_mode():
                 pairs = [(theirs(run), ours.run(name)) for _ in range(options.runs)]
-            peer_s, own_s = (statistics.median(times) for times in zip(*pairs))
-            print(f"{name:44} {peer_s * 1e3:11.3f} {own_s * 1e3:11.3f} {peer_s / own_s:6.2f}×", flush=True)
+            peer_s = statistics.median(peer for peer, _ in pairs)
+            own_s, flops, of_limit = sorted(own for _, own in pairs)[len(pairs) // 2]
+            row = f"| {name} | {peer_s * 1e3:.3f} | {own_s * 1e3:.3f} | {flops / own_s / 1e9:.1f} "
+            print(row + f"| {of_limit:.0%} | {peer_s / own_s:.2f} |", flush=True)
 
 
 if __name__ == "__main__":

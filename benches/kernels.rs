@@ -1,8 +1,9 @@
 //! The production kernels against this machine's limits, and beside another library.
 //!
 //! `cargo bench --bench kernels -- [PART OF A NAME]` checks and times every case whose name has the part.
-//! `--list` prints the names. `--serve` is for `compare.py`: it reads a name a line, runs that case twice
-//! and prints the seconds of the second run.
+//! `--list` prints the names. `--serve` is for `compare.py`: it it prints this machine's limits, reads
+//! a name a line, runs that case twice and prints the second run's seconds, the case's FLOPs and the
+//! fraction of the limit.
 
 mod cases;
 
@@ -82,6 +83,11 @@ fn seconds(case: &mut Case) -> f64 {
 
 fn serve() {
     let all = cases::all();
+    let machine = machine::measure();
+    println!(
+        "copy {:.1} GB/s, FMA {:.0} GFLOP/s",
+        machine.copy_gb_s, machine.fma_gflop_s
+    );
     let mut open: Option<(String, Case)> = None;
     for line in std::io::stdin().lock().lines() {
         let name = line.expect("names come as text");
@@ -96,7 +102,9 @@ fn serve() {
         }
         let (_, case) = open.as_mut().expect("it was opened above");
         seconds(case);
-        println!("{:.9}", seconds(case));
+        let seconds = seconds(case);
+        let limit = machine.limit(case.flops, case.bytes).0;
+        println!("{seconds:.9} {} {:.4}", case.flops, limit / seconds);
         std::io::stdout().flush().expect("the reader is there");
     }
 }
