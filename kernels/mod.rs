@@ -7,6 +7,7 @@ pub mod cpu;
 pub mod cross_entropy;
 pub mod embedding;
 pub mod ffn;
+pub mod gemm;
 pub mod layer_norm;
 pub mod machine;
 pub mod mask;
