@@ -3,6 +3,7 @@
 pub mod alibi;
 pub mod amx;
 pub mod attention;
+pub mod attention_bf16;
 pub mod cpu;
 pub mod cross_entropy;
 pub mod embedding;

@@ -19,11 +19,11 @@ const PART: usize = 64 << 10;
 
 /// Sizes of blocks of results: how many rows and columns, their multiples, and that of words.
 #[derive(Clone, Copy)]
-struct Sizes {
-    rows: usize,
-    lanes: usize,
-    wide: usize,
-    step: usize,
+pub struct Sizes {
+    pub rows: usize,
+    pub lanes: usize,
+    pub wide: usize,
+    pub step: usize,
 }
 
 impl Sizes {
@@ -35,6 +35,11 @@ impl Sizes {
             step: B::STEP,
         }
     }
+}
+
+/// Those of an engine.
+pub fn sizes(engine: Engine) -> Sizes {
+    dispatch_bf16(engine.tier, Ask(engine.unit))
 }
 
 struct Ask(Unit);
@@ -59,7 +64,7 @@ pub fn product(engine: Engine, out: Out<'_>, a: Of<'_>, b: Of<'_>, form: Form, s
     if m * n == 0 {
         return;
     }
-    let sizes = dispatch_bf16(engine.tier, Ask(engine.unit));
+    let sizes = sizes(engine);
     let panel = sizes.wide * sizes.lanes;
     let words = engine
         .words(b, k)
@@ -78,54 +83,54 @@ pub fn product(engine: Engine, out: Out<'_>, a: Of<'_>, b: Of<'_>, form: Form, s
     let shares = threads().div_ceil(tasks).min(at_a_time);
 
     let mut out = Rows::of(out, n);
-    with_scratch(at_a_time * words * panel, |packed| {
-        for first in (0..panels).step_by(at_a_time) {
-            let count = at_a_time.min(panels - first);
-            let packed = &mut packed[..count * words * panel];
-            split(packed, words * panel, |items, part| {
-                let pack = Pack {
-                    b,
-                    pairs: engine.pairs(),
-                    form,
-                    shape,
-                    lanes: sizes.lanes,
-                    panels: first + items.start..first + items.end,
-                    to: part,
-                    panel,
-                };
-                dispatch_bf16(engine.tier, pack);
-            });
-            let mut parts = Vec::new();
-            let mut rest = out.columns(first * panel..n.min((first + count) * panel));
-            for i in 0..tasks {
-                let end = ((i + 1) * blocks / tasks * sizes.rows).min(m);
-                let later = rest.split_off(end - i * blocks / tasks * sizes.rows);
-                let mut mine = std::mem::replace(&mut rest, later);
-                for j in 0..shares {
-                    let [from, to] = [j, j + 1].map(|j| j * count / shares);
-                    let (now, later) = mine.split_columns((to - from) * panel);
-                    mine = later;
-                    let start = i * blocks / tasks * sizes.rows;
-                    parts.push(Mutex::new((start..end, from..to, now)));
-                }
+    let mut scratch = Scratch::new(at_a_time * words * panel);
+    let packed = scratch.words();
+    for first in (0..panels).step_by(at_a_time) {
+        let count = at_a_time.min(panels - first);
+        let packed = &mut packed[..count * words * panel];
+        split(packed, words * panel, |items, part| {
+            let pack = Pack {
+                b,
+                pairs: engine.pairs(),
+                form,
+                shape,
+                lanes: sizes.lanes,
+                panels: first + items.start..first + items.end,
+                to: part,
+                panel,
+            };
+            dispatch_bf16(engine.tier, pack);
+        });
+        let mut parts = Vec::new();
+        let mut rest = out.columns(first * panel..n.min((first + count) * panel));
+        for i in 0..tasks {
+            let end = ((i + 1) * blocks / tasks * sizes.rows).min(m);
+            let later = rest.split_off(end - i * blocks / tasks * sizes.rows);
+            let mut mine = std::mem::replace(&mut rest, later);
+            for j in 0..shares {
+                let [from, to] = [j, j + 1].map(|j| j * count / shares);
+                let (now, later) = mine.split_columns((to - from) * panel);
+                mine = later;
+                let start = i * blocks / tasks * sizes.rows;
+                parts.push(Mutex::new((start..end, from..to, now)));
             }
-            each(parts.len(), |i| {
-                let mut part = parts[i].lock().expect("a task is done once");
-                let (rows, panels, out) = &mut *part;
-                let part = Part {
-                    unit: engine.unit,
-                    a,
-                    k,
-                    words,
-                    rows: rows.clone(),
-                    b: &packed[panels.start * words * panel..panels.end * words * panel],
-                    panel,
-                    out,
-                };
-                dispatch_bf16(engine.tier, part);
-            });
         }
-    });
+        each(parts.len(), |i| {
+            let mut part = parts[i].lock().expect("a task is done once");
+            let (rows, panels, out) = &mut *part;
+            let part = Part {
+                unit: engine.unit,
+                a,
+                k,
+                words,
+                rows: rows.clone(),
+                b: &packed[panels.start * words * panel..panels.end * words * panel],
+                panel,
+                out,
+            };
+            dispatch_bf16(engine.tier, part);
+        });
+    }
 }
 
 /// Some columns of some rows of results.
@@ -275,82 +280,106 @@ impl Part<'_, '_> {
             Rows::Bf16(_) if runs > 1 => count * columns,
             _ => 0,
         };
-        with_scratch(padded * by + kept, |scratch| {
-            let (a, sums) = scratch.split_at_mut(padded * by);
-            let mut results = [0.0; 32 * 64];
-            for first in (0..self.words).step_by(run) {
-                let len = run.min(self.words - first);
-                let place = if first == 0 { 0 } else { 1 };
-                let last = first + len == self.words;
-                rows(
-                    s,
-                    (self.a, pairs),
-                    (self.rows.clone(), self.k),
-                    (first, len),
-                    (a, by),
-                );
-                let panels = self.b.chunks_exact(self.words * self.panel);
-                for (p, b) in panels.enumerate() {
-                    let start = p * self.panel;
-                    let used = self.panel.min(width - start);
-                    let wide = used.div_ceil(B::LANES);
-                    let b = &b[first * wide * B::LANES..][..len * wide * B::LANES];
-                    for i in (0..count).step_by(B::ROWS) {
-                        let here = B::ROWS.min(count - i);
-                        let c = (&mut results[..], wide * B::LANES);
-                        block.multiply(here, (&a[i * by..], by), (b, wide), len, c, false);
-                        for (i, row) in (i..i + here).zip(results.chunks_exact(wide * B::LANES)) {
-                            let row = &row[..used];
-                            match &mut *self.out {
-                                Rows::F32(out) => {
-                                    let out = &mut out[i][start..start + used];
-                                    match place {
-                                        0 => out.copy_from_slice(row),
-                                        _ => out.iter_mut().zip(row).for_each(|(o, x)| *o += x),
-                                    }
+        let mut scratch = Scratch::new(padded * by + kept);
+        let (a, sums) = scratch.words().split_at_mut(padded * by);
+
+        let mut results = [0.0; 32 * 64];
+        for first in (0..self.words).step_by(run) {
+            let len = run.min(self.words - first);
+            let place = if first == 0 { 0 } else { 1 };
+            let last = first + len == self.words;
+            rows(
+                s,
+                (self.a, pairs),
+                (self.rows.clone(), self.k),
+                (first, len),
+                (a, by),
+            );
+            let panels = self.b.chunks_exact(self.words * self.panel);
+            for (p, b) in panels.enumerate() {
+                let start = p * self.panel;
+                let used = self.panel.min(width - start);
+                let wide = used.div_ceil(B::LANES);
+                let b = &b[first * wide * B::LANES..][..len * wide * B::LANES];
+                for i in (0..count).step_by(B::ROWS) {
+                    let here = B::ROWS.min(count - i);
+                    let c = (&mut results[..], wide * B::LANES);
+                    block.multiply(here, (&a[i * by..], by), (b, wide), len, c, false);
+                    for (i, row) in (i..i + here).zip(results.chunks_exact(wide * B::LANES)) {
+                        let row = &row[..used];
+                        match &mut *self.out {
+                            Rows::F32(out) => {
+                                let out = &mut out[i][start..start + used];
+                                match place {
+                                    0 => out.copy_from_slice(row),
+                                    _ => out.iter_mut().zip(row).for_each(|(o, x)| *o += x),
                                 }
-                                Rows::Bf16(out) => {
-                                    let out = &mut out[i][start..start + used];
-                                    let narrow = out.iter_mut();
-                                    if runs == 1 {
-                                        narrow.zip(row).for_each(|(o, x)| *o = round(*x));
-                                        continue;
-                                    }
-                                    let sums = &mut sums[i * columns + start..][..used];
-                                    match place {
-                                        0 => sums.copy_from_slice(row),
-                                        _ if last => narrow
-                                            .zip(row.iter().zip(sums))
-                                            .for_each(|(o, (x, sum))| *o = round(*sum + x)),
-                                        _ => sums.iter_mut().zip(row).for_each(|(o, x)| *o += x),
-                                    }
+                            }
+                            Rows::Bf16(out) => {
+                                let out = &mut out[i][start..start + used];
+                                let narrow = out.iter_mut();
+                                if runs == 1 {
+                                    narrow.zip(row).for_each(|(o, x)| *o = round(*x));
+                                    continue;
+                                }
+                                let sums = &mut sums[i * columns + start..][..used];
+                                match place {
+                                    0 => sums.copy_from_slice(row),
+                                    _ if last => narrow
+                                        .zip(row.iter().zip(sums))
+                                        .for_each(|(o, (x, sum))| *o = round(*sum + x)),
+                                    _ => sums.iter_mut().zip(row).for_each(|(o, x)| *o += x),
                                 }
                             }
                         }
                     }
                 }
             }
-        });
+        }
     }
 }
 
-/// Calls `work` with so many words, of any content, that stay this thread's: fresh memory from the
-/// system costs more than packing what goes into it. Calls may be nested.
-pub fn with_scratch(len: usize, work: impl FnOnce(&mut [f32])) {
-    thread_local! {
-        static KEPT: Cell<Vec<Vec<f32>>> = const { Cell::new(Vec::new()) };
+/// Words of memory that stay this thread's: fresh memory from the system costs more than packing what
+/// goes into it. No closure is called with them, for closures are compiled without the instructions
+/// of the kernel around them.
+pub struct Scratch {
+    kept: Vec<f32>,
+    len: usize,
+}
+
+/// Words of a line of the caches: loads of whole registers should not cross two.
+const LINE: usize = 16;
+
+thread_local! {
+    static KEPT: Cell<Vec<Vec<f32>>> = const { Cell::new(Vec::new()) };
+}
+
+impl Scratch {
+    /// `len` words of any content, at the start of a line of the caches.
+    pub fn new(len: usize) -> Scratch {
+        let mut all = KEPT.take();
+        let mut kept = all.pop().unwrap_or_default();
+        KEPT.set(all);
+        if kept.len() < len + LINE {
+            kept = vec![0.0; len + LINE];
+        }
+        Scratch { kept, len }
     }
-    let mut kept = KEPT.take();
-    let mut scratch = kept.pop().unwrap_or_default();
-    KEPT.set(kept);
-    if scratch.len() < len {
-        scratch = vec![0.0; len];
+
+    pub fn words(&mut self) -> &mut [f32] {
+        // Where it cannot be told, the start is as good.
+        let start = self.kept.as_ptr().align_offset(4 * LINE).min(LINE);
+        &mut self.kept[start..start + self.len]
     }
-    work(&mut scratch[..len]);
-    // What is larger than usual goes back to the system.
-    if scratch.len() <= PACKED + PACKED / 4 {
-        let mut kept = KEPT.take();
-        kept.push(scratch);
-        KEPT.set(kept);
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // What is larger than usual goes back to the system.
+        if self.kept.len() <= PACKED + PACKED / 4 {
+            let mut all = KEPT.take();
+            all.push(std::mem::take(&mut self.kept));
+            KEPT.set(all);
+        }
     }
 }

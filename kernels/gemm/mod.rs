@@ -12,6 +12,7 @@ mod pack;
 mod registers;
 mod skinny;
 
+pub(super) use blocked::{Scratch, Sizes, sizes};
 pub(super) use pack::{columns, rows, rows_between};
 pub(super) use registers::{Block, TileBlock, Vectors};
 

@@ -1,6 +1,6 @@
 //! Products of a few rows with a matrix that lies transposed: its rows are read once, where they lie.
 
-use super::blocked::{Rows, with_scratch};
+use super::blocked::{Rows, Scratch};
 use super::pack::rows;
 use super::{Engine, Of, Out, Shape, Unit};
 use crate::kernels::amx::{SIDE, Tiles};
@@ -27,42 +27,42 @@ pub fn product(engine: Engine, out: Out<'_>, a: &[bf16], b: &[bf16], shape: Shap
     };
     // Tiles read 16 words at a time, registers no more; 16 more so that rows do not lie 4 KiB apart.
     let by = k.div_ceil(2).next_multiple_of(SIDE) + SIDE;
-    with_scratch(SIDE * by, |x| {
-        let pack = Pack {
-            a,
-            shape,
+    let mut scratch = Scratch::new(SIDE * by);
+    let x = &mut scratch.words()[..SIDE * by];
+    let pack = Pack {
+        a,
+        shape,
+        x,
+        by,
+        tiles,
+    };
+    dispatch_bf16(engine.tier, pack);
+    let x = &*x;
+    // More tasks than threads, so that one that is held up does not hold up the other.
+    let tasks = (4 * threads()).min(n.div_ceil(SIDE));
+    let mut parts = Vec::new();
+    let mut rest = Rows::of(out, n);
+    let bound = |i: usize| (i * n.div_ceil(SIDE) / tasks * SIDE).min(n);
+    for i in 0..tasks {
+        let columns = bound(i)..bound(i + 1);
+        let (now, later) = rest.split_columns(columns.len());
+        rest = later;
+        parts.push(Mutex::new((columns, now)));
+    }
+    each(parts.len(), |i| {
+        let mut part = parts[i].lock().expect("a task is done once");
+        let (columns, out) = &mut *part;
+        let part = Part {
+            unit: engine.unit,
+            tiles,
             x,
             by,
-            tiles,
+            b,
+            columns: columns.clone(),
+            shape,
+            out,
         };
-        dispatch_bf16(engine.tier, pack);
-        let x = &*x;
-        // More tasks than threads, so that one that is held up does not hold up the other.
-        let tasks = (4 * threads()).min(n.div_ceil(SIDE));
-        let mut parts = Vec::new();
-        let mut rest = Rows::of(out, n);
-        let bound = |i: usize| (i * n.div_ceil(SIDE) / tasks * SIDE).min(n);
-        for i in 0..tasks {
-            let columns = bound(i)..bound(i + 1);
-            let (now, later) = rest.split_columns(columns.len());
-            rest = later;
-            parts.push(Mutex::new((columns, now)));
-        }
-        each(parts.len(), |i| {
-            let mut part = parts[i].lock().expect("a task is done once");
-            let (columns, out) = &mut *part;
-            let part = Part {
-                unit: engine.unit,
-                tiles,
-                x,
-                by,
-                b,
-                columns: columns.clone(),
-                shape,
-                out,
-            };
-            dispatch_bf16(engine.tier, part);
-        });
+        dispatch_bf16(engine.tier, part);
     });
 }
 
@@ -153,13 +153,13 @@ impl Part<'_, '_> {
     // Loops over constant ranges are unrolled, which keeps the block in registers.
     #[allow(clippy::needless_range_loop)]
     #[inline(always)]
-    fn block<S: Simd, const HIGH: usize, const WIDE: usize>(&mut self, s: S, j: usize, i: usize) {
+    fn block<S: Simd, const TALL: usize, const WIDE: usize>(&mut self, s: S, j: usize, i: usize) {
         let k = self.shape.k;
         let step = 2 * S::LANES;
         let whole = k / step * step;
-        let mut sums = [[s.splat(0.0); WIDE]; HIGH];
-        let mut b = [&self.b[..whole]; HIGH];
-        for r in 0..HIGH {
+        let mut block = [[s.splat(0.0); WIDE]; TALL];
+        let mut b = [&self.b[..whole]; TALL];
+        for r in 0..TALL {
             b[r] = &self.b[(j + r) * k..][..whole];
         }
         let mut x = [&self.x[..whole / 2]; WIDE];
@@ -167,31 +167,35 @@ impl Part<'_, '_> {
             x[c] = &self.x[(i + c) * self.by..][..whole / 2];
         }
         for t in 0..whole / step {
-            let mut rows = [s.splat(0.0); HIGH];
-            for r in 0..HIGH {
-                rows[r] = s.load_bf16(&b[r][t * step..][..step]);
+            let mut rows = [s.splat(0.0); TALL];
+            for r in 0..TALL {
+                // SAFETY: t < whole / step, and each of `b` has `whole` numbers. With a check in the
+                // loop the compiler keeps sums in memory.
+                rows[r] = s.load_bf16(unsafe { b[r].get_unchecked(t * step..t * step + step) });
             }
             for c in 0..WIDE {
-                let x = s.load(&x[c][t * S::LANES..][..S::LANES]);
-                for r in 0..HIGH {
-                    sums[r][c] = s.dot(rows[r], x, sums[r][c]);
+                let at = t * S::LANES..t * S::LANES + S::LANES;
+                // SAFETY: as above; each of `x` has half as many words.
+                let x = s.load(unsafe { x[c].get_unchecked(at) });
+                for r in 0..TALL {
+                    block[r][c] = s.dot(rows[r], x, block[r][c]);
                 }
             }
         }
         if whole < k {
-            for r in 0..HIGH {
+            for r in 0..TALL {
                 let mut rest = [bf16::ZERO; 32];
                 rest[..k - whole].copy_from_slice(&self.b[(j + r) * k + whole..][..k - whole]);
                 for c in 0..WIDE {
                     let x = s.load(&self.x[(i + c) * self.by + whole / 2..]);
-                    sums[r][c] = s.dot(s.load_bf16(&rest), x, sums[r][c]);
+                    block[r][c] = s.dot(s.load_bf16(&rest), x, block[r][c]);
                 }
             }
         }
-        for r in 0..HIGH {
+        for r in 0..TALL {
             for c in 0..WIDE {
                 let column = j + r - self.columns.start;
-                self.out.set(i + c, column, s.sum(sums[r][c]));
+                self.out.set(i + c, column, s.sum(block[r][c]));
             }
         }
     }

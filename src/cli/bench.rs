@@ -109,6 +109,7 @@ pub fn text(bench: &Bench, width: usize, lang: Lang) -> String {
     let Machine {
         copy_gb_s: copy,
         fma_gflop_s: fma,
+        ..
     } = bench.machine;
     let (tier, threads, limit) = (bench.tier, bench.threads, time(bench.limit_s));
     let bound = match (bench.bound, lang) {
