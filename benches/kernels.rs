@@ -29,8 +29,8 @@ fn main() {
 fn table(part: &str) {
     let machine = machine::measure();
     println!(
-        "copy {:.1} GB/s, FMA {:.0} GFLOP/s\n",
-        machine.copy_gb_s, machine.fma_gflop_s
+        "copy {:.1} GB/s, FMA {:.0} GFLOP/s, bf16 {:.0} GFLOP/s\n",
+        machine.copy_gb_s, machine.fma_gflop_s, machine.bf16_gflop_s
     );
     println!(
         "{:42} {:>10} {:>10} {:>9} {:>9} {:>7}",

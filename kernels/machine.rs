@@ -6,13 +6,16 @@ use std::hint::black_box;
 use std::sync::OnceLock;
 use std::time::Instant;
 
-/// What this machine reached on two loops that do nothing else.
+/// What this machine reached on loops that do nothing else.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Machine {
     /// Copying between buffers beyond the caches, all threads; read and written bytes counted.
     pub copy_gb_s: f64,
     /// Fused multiply-adds on registers in f32, all threads, in the tier that kernels use.
     pub fma_gflop_s: f64,
+    /// Products and sums of bf16 with sums in f32, on registers or tiles, all threads, in the tier that
+    /// kernels use. Without an instruction for them, bf16 is widened: then it is that of f32.
+    pub bf16_gflop_s: f64,
 }
 
 impl Machine {
@@ -28,11 +31,13 @@ impl Machine {
     }
 }
 
-/// Measures the machine's two limits: the best of several short runs.
+/// Measures the machine's limits: the best of several short runs.
 pub fn measure() -> Machine {
+    let fma = fma_peak();
     Machine {
         copy_gb_s: copy_bandwidth(),
-        fma_gflop_s: fma_peak(),
+        fma_gflop_s: fma,
+        bf16_gflop_s: bf16_peak().unwrap_or(fma),
     }
 }
 
@@ -131,25 +136,80 @@ fn chains(_: Tier, x: f32, y: f32) -> (f32, usize) {
     (sums.iter().sum(), 1)
 }
 
+#[cfg(target_arch = "x86_64")]
+chains!(
+    pairs,
+    "avx512f,avx512bf16",
+    _mm512_set1_ps,
+    _mm512_cvtss_f32,
+    |s, x, y| {
+        // SAFETY: types of one size, and any bits are numbers.
+        let [a, b] = unsafe { std::mem::transmute::<[__m512; 2], [__m512bh; 2]>([x, y]) };
+        _mm512_dpbf16_ps(s, a, b)
+    }
+);
+
+/// Four tiles of results and four of operands, as in a product: the FLOPs of one call.
+#[cfg(target_arch = "x86_64")]
+fn tiles() -> usize {
+    use super::amx::{Amx, SIDE, Tiles};
+    let mut tiles = Amx::new();
+    for _ in 0..STEPS / 16 {
+        tiles.dot::<0, 4, 6>();
+        tiles.dot::<1, 4, 7>();
+        tiles.dot::<2, 5, 6>();
+        tiles.dot::<3, 5, 7>();
+    }
+    let mut out = [0.0; SIDE * SIDE];
+    tiles.store::<0>(&mut out, SIDE);
+    black_box(out);
+    2 * STEPS / 16 * 4 * SIDE * SIDE * 2 * SIDE
+}
+
 fn fma_peak() -> f64 {
+    let tier = Tier::current();
+    peak(|| {
+        // Below 1, so that the chains neither overflow nor become denormal.
+        let (x, y) = (black_box(0.999), black_box(1e-3));
+        2 * STEPS * CHAINS * black_box(chains(tier, x, y)).1
+    })
+}
+
+/// Where the tier has instructions for bf16.
+#[cfg(target_arch = "x86_64")]
+fn bf16_peak() -> Option<f64> {
+    match Tier::current() {
+        Tier::Scalar | Tier::Avx2 | Tier::Avx512 => None,
+        Tier::Avx512Bf16 => Some(peak(|| {
+            // Sums grow by 2e-6 a step: nothing overflows or is denormal.
+            let (x, y) = (black_box(1e-3), black_box(1e-3));
+            // SAFETY: the tier was detected on this machine.
+            black_box(unsafe { pairs(x, y) });
+            2 * STEPS * CHAINS * 32
+        })),
+        Tier::Amx => Some(peak(tiles)),
+    }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn bf16_peak() -> Option<f64> {
+    None
+}
+
+/// The most GFLOP/s of all threads that call `work`, which says how many FLOPs it did.
+fn peak(work: impl Fn() -> usize + Sync) -> f64 {
     const CALLS: usize = 64;
-    let (tier, count) = (Tier::current(), threads());
     let mut best: f64 = 0.0;
     for _ in 0..12 {
-        let mut lanes = vec![0; count];
+        let mut flops = vec![0; threads()];
         let time = seconds(|| {
-            split(&mut lanes, 1, |_, part| {
-                for lanes in part {
-                    for _ in 0..CALLS {
-                        // Below 1, so that the chains neither overflow nor become denormal.
-                        let (x, y) = (black_box(0.999), black_box(1e-3));
-                        *lanes = black_box(chains(tier, x, y)).1;
-                    }
+            split(&mut flops, 1, |_, part| {
+                for flops in part {
+                    *flops = (0..CALLS).map(|_| work()).sum();
                 }
             });
         });
-        let flops = (2 * count * CALLS * STEPS * CHAINS * lanes[0]) as f64;
-        best = best.max(flops / time / 1e9);
+        best = best.max(flops.into_iter().sum::<usize>() as f64 / time / 1e9);
     }
     best
 }
@@ -169,6 +229,7 @@ mod tests {
         let machine = Machine {
             copy_gb_s: 10.0,
             fma_gflop_s: 100.0,
+            bf16_gflop_s: 200.0,
         };
         assert_eq!(machine.limit(4e9, 2e9), (0.2, "memory"));
         assert_eq!(machine.limit(4e10, 2e9), (0.4, "arithmetic"));

@@ -3,12 +3,14 @@
 pub mod alibi;
 pub mod amx;
 pub mod attention;
+pub mod attention_bf16;
 pub mod cpu;
 pub mod cross_entropy;
 #[cfg(feature = "cuda")]
 pub mod cuda;
 pub mod embedding;
 pub mod ffn;
+pub mod gemm;
 pub mod layer_norm;
 pub mod machine;
 pub mod mask;

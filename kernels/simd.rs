@@ -6,6 +6,7 @@
 //! inlined into the functions of [`dispatch`] is compiled with their instructions.
 
 use super::cpu::Tier;
+use half::bf16;
 
 /// One vector register of f32, and what kernels do with it.
 pub trait Simd: Copy {
@@ -54,6 +55,62 @@ pub trait Simd: Copy {
         }
         self.scale(p, n, x)
     }
+
+    /// 2ˣ for x ≤ 127 within 2⁻¹³ of itself, for results that are rounded to bf16 or sums of them; 0
+    /// below −87. NaN stays NaN.
+    ///
+    /// x = n + r with |r| ≤ 1/2; the cubic has the least relative error there.
+    #[inline(always)]
+    fn exp2_rough(self, x: Self::V) -> Self::V {
+        let n = self.add(self.add(x, self.splat(ROUND)), self.splat(-ROUND));
+        let r = self.fma(n, self.splat(-1.0), x);
+        let mut p = self.splat(CUBIC[0]);
+        for c in &CUBIC[1..] {
+            p = self.fma(p, r, self.splat(*c));
+        }
+        self.scale(p, n, x)
+    }
+
+    /// c + a·b in each lane, where `a` and `b` hold pairs of bf16 as bits, the first of a pair in the
+    /// low half: two products and two sums. Where the processor has the instruction, it takes
+    /// denormals for zeros.
+    fn dot(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
+    /// The first 2·`LANES` numbers as pairs, as their bits lie. Panics when there are fewer.
+    fn load_bf16(self, from: &[bf16]) -> Self::V;
+    /// The numbers of `a`, then those of `b`, rounded to bf16: as many pairs as lanes.
+    fn narrow(self, a: Self::V, b: Self::V) -> Self::V;
+    /// Transposes `LANES`×`LANES` words of 32 bits; rows start every `by.0` words in `from` and every
+    /// `by.1` in `to`.
+    fn flip(self, from: &[f32], to: &mut [f32], by: (usize, usize));
+}
+
+/// The coefficients of r³ to r⁰ for 2ʳ.
+const CUBIC: [f32; 4] = [0.055_171_67, 0.242_611_12, 0.693_261, 0.999_928_1];
+
+/// Two numbers as one word.
+#[inline(always)]
+pub fn pair(first: bf16, second: bf16) -> f32 {
+    f32::from_bits(u32::from(first.to_bits()) | u32::from(second.to_bits()) << 16)
+}
+
+/// The two numbers of a word.
+#[inline(always)]
+pub fn unpair(word: f32) -> [f32; 2] {
+    let bits = word.to_bits();
+    [
+        f32::from_bits(bits << 16),
+        f32::from_bits(bits & 0xffff_0000),
+    ]
+}
+
+/// The nearest bf16, ties to even; NaN stays NaN. Without a branch, so that loops over it become
+/// vectors.
+#[inline(always)]
+pub fn round(x: f32) -> bf16 {
+    let bits = x.to_bits();
+    let nearest = bits.wrapping_add(0x7fff + (bits >> 16 & 1)) >> 16;
+    let nan = bits >> 16 | 0x40;
+    bf16::from_bits(if x.is_nan() { nan } else { nearest } as u16)
 }
 
 /// The coefficients of r⁶ to r⁰.
@@ -86,7 +143,7 @@ pub fn dispatch<K: Kernel>(tier: Tier, kernel: K) -> K::Out {
     {
         #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx2,fma,f16c")]
         fn avx512<K: Kernel>(kernel: K) -> K::Out {
-            kernel.run(x86::Avx512(()))
+            kernel.run(x86::Avx512::<false>(()))
         }
         #[target_feature(enable = "avx2,fma,f16c")]
         fn avx2<K: Kernel>(kernel: K) -> K::Out {
@@ -101,6 +158,23 @@ pub fn dispatch<K: Kernel>(tier: Tier, kernel: K) -> K::Out {
         }
     }
     kernel.run(Portable)
+}
+
+/// The same for kernels that use [`Simd::dot`]: with its instruction where the tier has it. Others
+/// are not compiled a fourth time.
+pub fn dispatch_bf16<K: Kernel>(tier: Tier, kernel: K) -> K::Out {
+    #[cfg(target_arch = "x86_64")]
+    {
+        #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx512bf16,avx2,fma,f16c")]
+        fn avx512bf16<K: Kernel>(kernel: K) -> K::Out {
+            kernel.run(x86::Avx512::<true>(()))
+        }
+        if tier.min(Tier::detected()) >= Tier::Avx512Bf16 {
+            // SAFETY: this machine has the tier's instructions.
+            return unsafe { avx512bf16(kernel) };
+        }
+    }
+    dispatch(tier, kernel)
 }
 
 /// Plain Rust on four lanes: what any processor has, if the compiler sees it.
@@ -169,19 +243,49 @@ impl Simd for Portable {
         let sign = [-1.0, 1.0, -1.0, 1.0];
         lanes(|i| x[i] * cos[i] + sign[i] * x[i ^ 1] * sin[i])
     }
+    #[inline(always)]
+    fn dot(self, a: [f32; 4], b: [f32; 4], c: [f32; 4]) -> [f32; 4] {
+        lanes(|i| {
+            let (a, b) = (unpair(a[i]), unpair(b[i]));
+            c[i] + a[0] * b[0] + a[1] * b[1]
+        })
+    }
+    #[inline(always)]
+    fn load_bf16(self, from: &[bf16]) -> [f32; 4] {
+        let from: &[bf16; 8] = from.first_chunk().expect("a whole register");
+        lanes(|i| pair(from[2 * i], from[2 * i + 1]))
+    }
+    #[inline(always)]
+    fn narrow(self, a: [f32; 4], b: [f32; 4]) -> [f32; 4] {
+        let pair = |a: f32, b: f32| pair(round(a), round(b));
+        [
+            pair(a[0], a[1]),
+            pair(a[2], a[3]),
+            pair(b[0], b[1]),
+            pair(b[2], b[3]),
+        ]
+    }
+    #[inline(always)]
+    fn flip(self, from: &[f32], to: &mut [f32], by: (usize, usize)) {
+        for i in 0..4 {
+            for (j, x) in from[i * by.0..][..4].iter().enumerate() {
+                to[j * by.1 + i] = *x;
+            }
+        }
+    }
 }
 
 /// One instruction for each function, on unaligned data.
 #[cfg(target_arch = "x86_64")]
 mod x86 {
-    use super::{LEAST, Simd};
+    use super::{LEAST, Simd, bf16, pair, round};
     use std::arch::x86_64::*;
 
-    /// Proof of AVX-512.
+    /// Proof of AVX-512, and of AVX-512 BF16 where `BF16`.
     #[derive(Clone, Copy)]
-    pub struct Avx512(pub(super) ());
+    pub struct Avx512<const BF16: bool>(pub(super) ());
 
-    impl Simd for Avx512 {
+    impl<const BF16: bool> Simd for Avx512<BF16> {
         type V = __m512;
         const LANES: usize = 16;
         const WIDE: usize = 4;
@@ -259,6 +363,76 @@ mod x86 {
             unsafe {
                 let swapped = _mm512_permute_ps::<0b10_11_00_01>(x);
                 _mm512_fmaddsub_ps(x, cos, _mm512_mul_ps(swapped, sin))
+            }
+        }
+        #[inline(always)]
+        fn dot(self, a: __m512, b: __m512, c: __m512) -> __m512 {
+            // SAFETY: as for `splat`; `BF16` proves the first. The types are of one size, and any
+            // bits are numbers.
+            unsafe {
+                if BF16 {
+                    let a: __m512bh = std::mem::transmute(a);
+                    let b: __m512bh = std::mem::transmute(b);
+                    return _mm512_dpbf16_ps(c, a, b);
+                }
+                let low = |x| _mm512_castsi512_ps(_mm512_slli_epi32::<16>(_mm512_castps_si512(x)));
+                let mask = _mm512_castsi512_ps(_mm512_set1_epi32(0xffff_0000_u32.cast_signed()));
+                let high = |x| _mm512_and_ps(x, mask);
+                let c = _mm512_fmadd_ps(low(a), low(b), c);
+                _mm512_fmadd_ps(high(a), high(b), c)
+            }
+        }
+        #[inline(always)]
+        fn load_bf16(self, from: &[bf16]) -> __m512 {
+            let from: &[bf16; 32] = from.first_chunk().expect("a whole register");
+            // SAFETY: as for `splat`; 64 bytes are there, and the load needs no alignment.
+            unsafe { _mm512_loadu_ps(from.as_ptr().cast()) }
+        }
+        #[inline(always)]
+        fn narrow(self, a: __m512, b: __m512) -> __m512 {
+            if BF16 {
+                // SAFETY: `BF16` proves the instruction; the types are of one size.
+                return unsafe { std::mem::transmute(_mm512_cvtne2ps_pbh(b, a)) };
+            }
+            let mut x = [0.0; 32];
+            self.store(&mut x, a);
+            self.store(&mut x[16..], b);
+            let pairs: [f32; 16] =
+                std::array::from_fn(|i| pair(round(x[2 * i]), round(x[2 * i + 1])));
+            self.load(&pairs)
+        }
+        #[inline(always)]
+        fn flip(self, from: &[f32], to: &mut [f32], by: (usize, usize)) {
+            let mut x: [__m512; 16] = std::array::from_fn(|i| self.load(&from[i * by.0..]));
+            // SAFETY: as for `splat`. Four rows at a time give vectors of four rows' numbers of one
+            // column in each quarter; quarters of four such vectors are then put together.
+            unsafe {
+                for r in (0..16).step_by(4) {
+                    let [a, b] = [
+                        _mm512_unpacklo_ps(x[r], x[r + 1]),
+                        _mm512_unpackhi_ps(x[r], x[r + 1]),
+                    ];
+                    let [c, d] = [
+                        _mm512_unpacklo_ps(x[r + 2], x[r + 3]),
+                        _mm512_unpackhi_ps(x[r + 2], x[r + 3]),
+                    ];
+                    let pd = |x| _mm512_castps_pd(x);
+                    x[r] = _mm512_castpd_ps(_mm512_unpacklo_pd(pd(a), pd(c)));
+                    x[r + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(pd(a), pd(c)));
+                    x[r + 2] = _mm512_castpd_ps(_mm512_unpacklo_pd(pd(b), pd(d)));
+                    x[r + 3] = _mm512_castpd_ps(_mm512_unpackhi_pd(pd(b), pd(d)));
+                }
+                for c in 0..4 {
+                    let even = |a, b| _mm512_shuffle_f32x4::<0b10_00_10_00>(a, b);
+                    let odd = |a, b| _mm512_shuffle_f32x4::<0b11_01_11_01>(a, b);
+                    let [x0, x1, x2, x3] = [x[c], x[4 + c], x[8 + c], x[12 + c]];
+                    let [a, b] = [even(x0, x1), even(x2, x3)];
+                    let [e, f] = [odd(x0, x1), odd(x2, x3)];
+                    self.store(&mut to[c * by.1..], even(a, b));
+                    self.store(&mut to[(4 + c) * by.1..], even(e, f));
+                    self.store(&mut to[(8 + c) * by.1..], odd(a, b));
+                    self.store(&mut to[(12 + c) * by.1..], odd(e, f));
+                }
             }
         }
     }
@@ -355,6 +529,62 @@ mod x86 {
             unsafe {
                 let swapped = _mm256_permute_ps::<0b10_11_00_01>(x);
                 _mm256_fmaddsub_ps(x, cos, _mm256_mul_ps(swapped, sin))
+            }
+        }
+        #[inline(always)]
+        fn dot(self, a: __m256, b: __m256, c: __m256) -> __m256 {
+            // SAFETY: as for `splat`.
+            unsafe {
+                let low = |x| _mm256_castsi256_ps(_mm256_slli_epi32::<16>(_mm256_castps_si256(x)));
+                let mask = _mm256_castsi256_ps(_mm256_set1_epi32(0xffff_0000_u32.cast_signed()));
+                let high = |x| _mm256_and_ps(x, mask);
+                let c = _mm256_fmadd_ps(low(a), low(b), c);
+                _mm256_fmadd_ps(high(a), high(b), c)
+            }
+        }
+        #[inline(always)]
+        fn load_bf16(self, from: &[bf16]) -> __m256 {
+            let from: &[bf16; 16] = from.first_chunk().expect("a whole register");
+            // SAFETY: as for `splat`; 32 bytes are there, and the load needs no alignment.
+            unsafe { _mm256_loadu_ps(from.as_ptr().cast()) }
+        }
+        #[inline(always)]
+        fn narrow(self, a: __m256, b: __m256) -> __m256 {
+            let mut x = [0.0; 16];
+            self.store(&mut x, a);
+            self.store(&mut x[8..], b);
+            let pairs: [f32; 8] =
+                std::array::from_fn(|i| pair(round(x[2 * i]), round(x[2 * i + 1])));
+            self.load(&pairs)
+        }
+        #[inline(always)]
+        fn flip(self, from: &[f32], to: &mut [f32], by: (usize, usize)) {
+            let mut x: [__m256; 8] = std::array::from_fn(|i| self.load(&from[i * by.0..]));
+            // SAFETY: as for `splat`. As for AVX-512, with halves for quarters.
+            unsafe {
+                for r in [0, 4] {
+                    let [a, b] = [
+                        _mm256_unpacklo_ps(x[r], x[r + 1]),
+                        _mm256_unpackhi_ps(x[r], x[r + 1]),
+                    ];
+                    let [c, d] = [
+                        _mm256_unpacklo_ps(x[r + 2], x[r + 3]),
+                        _mm256_unpackhi_ps(x[r + 2], x[r + 3]),
+                    ];
+                    let pd = |x| _mm256_castps_pd(x);
+                    x[r] = _mm256_castpd_ps(_mm256_unpacklo_pd(pd(a), pd(c)));
+                    x[r + 1] = _mm256_castpd_ps(_mm256_unpackhi_pd(pd(a), pd(c)));
+                    x[r + 2] = _mm256_castpd_ps(_mm256_unpacklo_pd(pd(b), pd(d)));
+                    x[r + 3] = _mm256_castpd_ps(_mm256_unpackhi_pd(pd(b), pd(d)));
+                }
+                for c in 0..4 {
+                    let (a, b) = (x[c], x[4 + c]);
+                    self.store(&mut to[c * by.1..], _mm256_permute2f128_ps::<0x20>(a, b));
+                    self.store(
+                        &mut to[(4 + c) * by.1..],
+                        _mm256_permute2f128_ps::<0x31>(a, b),
+                    );
+                }
             }
         }
     }

@@ -181,6 +181,7 @@ mod tests {
         let machine = Machine {
             copy_gb_s: 10.0,
             fma_gflop_s: 100.0,
+            bf16_gflop_s: 200.0,
         };
         let row = row("kernel", vec![4.0, 1.0, 2.0, 2.0], work, machine, 0.2);
         assert_eq!((row.min_s, row.median_s, row.max_s), (1.0, 2.0, 4.0));
