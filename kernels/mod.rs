@@ -12,6 +12,7 @@ pub mod machine;
 pub mod mask;
 mod matmul;
 pub mod multi_head;
+pub mod quant;
 pub mod rope;
 pub mod simd;
 pub mod sinusoidal;

@@ -54,6 +54,12 @@ pub trait Simd: Copy {
         }
         self.scale(p, n, x)
     }
+
+    /// The 4 bits from bit `at` on of the first `LANES` words, as numbers from −8 to 7 in two's
+    /// complement: quantised weights.
+    fn nibbles(self, from: &[u32], at: u32) -> Self::V;
+    /// The first `LANES` bytes: quantised weights.
+    fn bytes(self, from: &[i8]) -> Self::V;
 }
 
 /// The coefficients of r⁶ to r⁰.
@@ -169,6 +175,16 @@ impl Simd for Portable {
         let sign = [-1.0, 1.0, -1.0, 1.0];
         lanes(|i| x[i] * cos[i] + sign[i] * x[i ^ 1] * sin[i])
     }
+    #[inline(always)]
+    fn nibbles(self, from: &[u32], at: u32) -> [f32; 4] {
+        let from: &[u32; 4] = from.first_chunk().expect("a whole register");
+        lanes(|i| ((from[i] << (28 - at)) as i32 >> 28) as f32)
+    }
+    #[inline(always)]
+    fn bytes(self, from: &[i8]) -> [f32; 4] {
+        let from: &[i8; 4] = from.first_chunk().expect("a whole register");
+        lanes(|i| f32::from(from[i]))
+    }
 }
 
 /// One instruction for each function, on unaligned data.
@@ -259,6 +275,29 @@ mod x86 {
             unsafe {
                 let swapped = _mm512_permute_ps::<0b10_11_00_01>(x);
                 _mm512_fmaddsub_ps(x, cos, _mm512_mul_ps(swapped, sin))
+            }
+        }
+        #[inline(always)]
+        fn nibbles(self, from: &[u32], at: u32) -> __m512 {
+            let from: &[u32; 16] = from.first_chunk().expect("a whole register");
+            // SAFETY: 16 words are there. The permutation looks at the lowest 4 bits of its index.
+            unsafe {
+                let table = _mm512_setr_ps(
+                    0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, -8.0, -7.0, -6.0, -5.0, -4.0, -3.0,
+                    -2.0, -1.0,
+                );
+                let words = _mm512_loadu_si512(from.as_ptr().cast());
+                let at = _mm512_set1_epi32(at as i32);
+                _mm512_permutexvar_ps(_mm512_srlv_epi32(words, at), table)
+            }
+        }
+        #[inline(always)]
+        fn bytes(self, from: &[i8]) -> __m512 {
+            let from: &[i8; 16] = from.first_chunk().expect("a whole register");
+            // SAFETY: 16 bytes are there.
+            unsafe {
+                let bytes = _mm_loadu_si128(from.as_ptr().cast());
+                _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(bytes))
             }
         }
     }
@@ -355,6 +394,25 @@ mod x86 {
             unsafe {
                 let swapped = _mm256_permute_ps::<0b10_11_00_01>(x);
                 _mm256_fmaddsub_ps(x, cos, _mm256_mul_ps(swapped, sin))
+            }
+        }
+        #[inline(always)]
+        fn nibbles(self, from: &[u32], at: u32) -> __m256 {
+            let from: &[u32; 8] = from.first_chunk().expect("a whole register");
+            // SAFETY: 8 words are there.
+            unsafe {
+                let words = _mm256_loadu_si256(from.as_ptr().cast());
+                let high = _mm256_sllv_epi32(words, _mm256_set1_epi32(28 - at as i32));
+                _mm256_cvtepi32_ps(_mm256_srai_epi32::<28>(high))
+            }
+        }
+        #[inline(always)]
+        fn bytes(self, from: &[i8]) -> __m256 {
+            let from: &[i8; 8] = from.first_chunk().expect("a whole register");
+            // SAFETY: 8 bytes are there.
+            unsafe {
+                let bytes = _mm_loadl_epi64(from.as_ptr().cast());
+                _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes))
             }
         }
     }
