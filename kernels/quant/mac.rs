@@ -34,6 +34,20 @@ pub trait Mac: Copy {
     fn store(self, to: &mut [f32], v: Self::V);
     /// a·b + c
     fn fma(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
+
+    /// Has the processor fetch what stands `ahead` elements after all of `from`, if it is there.
+    #[inline(always)]
+    fn fetch<T>(self, from: &[T], ahead: usize) {
+        #[cfg(target_arch = "x86_64")]
+        for line in 0..size_of_val(from).div_ceil(64) {
+            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+            let at = from.as_ptr().wrapping_add(ahead).cast::<i8>();
+            // SAFETY: a prefetch reads nothing that the program sees, and any address will do.
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(at.wrapping_add(64 * line)) };
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        let _ = (from, ahead);
+    }
 }
 
 /// Work that is written for any [`Mac`].

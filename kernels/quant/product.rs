@@ -3,7 +3,7 @@
 use super::columns::Columns;
 use super::mac::{BLOCK, CHUNK, Mac, Work, in_f32, in_pairs, pairs};
 use super::{Misfit, Real, length, size};
-use crate::kernels::cpu::{Tier, each};
+use crate::kernels::cpu::{Tier, each, split};
 use std::ops::Range;
 
 /// Rows and columns of weights.
@@ -81,15 +81,10 @@ pub fn product_on<T: Code, X: Real, O: Real>(
     length("x", x.len(), size(m, k)?)?;
     length("out", out.len(), size(m, n)?)?;
     let half = X::HALF && m >= half_from && pairs(tier);
-    // As many as have room for their sums in 16 or 32 registers, beside weights.
-    let most = match tier {
-        Tier::Scalar | Tier::Avx2 => 8,
-        _ => 16,
-    };
     let mut panels = Vec::new();
     let mut first = 0;
     while first < m {
-        let used = most.min(m - first);
+        let used = ROWS.min(m - first);
         panels.push(Panel::new(
             &x[first * k..][..used * k],
             first,
@@ -117,11 +112,17 @@ pub fn product_on<T: Code, X: Real, O: Real>(
     Ok(())
 }
 
+/// Activations that are multiplied together: sums of a group and of all groups take 16 registers.
+const ROWS: usize = 8;
+
+/// Numbers that are worth a thread's while to write.
+const PART: usize = 16 * 1024;
+
 /// Some rows of activations, column by column.
 struct Panel {
     /// The first row.
     first: usize,
-    /// 1, 2, 4, 8 or 16; rows that are not there are 0.
+    /// 1, 2, 4 or 8; rows that are not there are 0.
     rows: usize,
     /// `[k rows]` in bits of f32, or `[k/2 rows]` in pairs of bf16; k padded to a multiple of 8.
     x: Vec<u32>,
@@ -135,16 +136,18 @@ impl Panel {
         let (k, rows) = (w.shape.k, used.next_power_of_two());
         let by = if half { 2 } else { 1 };
         let mut columns = vec![0; w.shape.padded() / by * rows];
-        for (row, x) in x.chunks_exact(k.max(1)).enumerate() {
-            let to = columns.iter_mut().skip(row).step_by(rows);
-            for (to, x) in to.zip(x.chunks(by)) {
-                let bits = |i: usize| x.get(i).map_or(0, |x| x.wide().to_bits());
-                *to = if half {
-                    bits(0) >> 16 | bits(1)
-                } else {
-                    bits(0)
-                };
+        // A part is worth a thread of its own, or is all.
+        let part = (PART / rows).max(1);
+        let parts = |items: Range<usize>, out: &mut [u32]| {
+            let (start, len) = (items.start * part * by, out.len() / rows * by);
+            for (row, x) in x.chunks_exact(k.max(1)).enumerate() {
+                let x = &x[start.min(k)..k.min(start + len)];
+                columns_of(x, &mut out[row..], rows, half);
             }
+        };
+        match columns.len() % (part * rows) {
+            0 => split(&mut columns, part * rows, parts),
+            _ => parts(0..1, &mut columns),
         }
         let mut sums = Vec::new();
         if w.shifts.is_some() {
@@ -163,6 +166,23 @@ impl Panel {
     }
 }
 
+/// Writes a row of activations to every `rows`-th place.
+fn columns_of<X: Real>(x: &[X], out: &mut [u32], rows: usize, half: bool) {
+    let bits = |x: &X| x.wide().to_bits();
+    if !half {
+        let out = out.iter_mut().step_by(rows);
+        return out.zip(x).for_each(|(out, x)| *out = bits(x));
+    }
+    let (pairs, last) = x.as_chunks::<2>();
+    let mut out = out.iter_mut().step_by(rows);
+    for (pair, out) in pairs.iter().zip(&mut out) {
+        *out = bits(&pair[0]) >> 16 | bits(&pair[1]);
+    }
+    for (x, out) in last.iter().zip(out) {
+        *out = bits(x) >> 16;
+    }
+}
+
 /// In eight sums, which a register holds.
 fn sum<X: Real>(x: &[X]) -> f32 {
     let mut sums = [0.0; 8];
@@ -171,6 +191,11 @@ fn sum<X: Real>(x: &[X]) -> f32 {
     }
     sums.iter().sum()
 }
+
+/// Bytes between weights in use and those that are fetched into the cache meanwhile.
+const AHEAD: usize = 2048;
+/// The same for scales, in groups.
+const GROUPS_AHEAD: usize = 4;
 
 /// Some blocks of weights, for all activations.
 struct Task<'a, T, O> {
@@ -201,8 +226,7 @@ impl<T: Code, O: Real> Work for Task<'_, T, O> {
                     (2, false) => self.tiles::<M, 2, 1>(mac, panel, rows.clone()),
                     (4, true) => self.tiles::<M, 4, 2>(mac, panel, rows.clone()),
                     (4, false) => self.tiles::<M, 4, 1>(mac, panel, rows.clone()),
-                    (8, _) => self.tiles::<M, 8, 1>(mac, panel, rows.clone()),
-                    _ => self.tiles::<M, 16, 1>(mac, panel, rows.clone()),
+                    _ => self.tiles::<M, 8, 1>(mac, panel, rows.clone()),
                 }
             }
         }
@@ -264,32 +288,49 @@ impl<T: Code, O: Real> Task<'_, T, O> {
             let mut sums = [[zero; V]; R];
             for c in 0..count {
                 let x = &x[c * M::STEPS * R..][..M::STEPS * R];
-                for step in 0..M::STEPS {
-                    for v in 0..V {
-                        let chunk = &data[v][c * T::CHUNK..][..T::CHUNK];
-                        let w = T::decode(mac, chunk, at(v).1, step);
-                        for r in 0..R {
-                            sums[r][v] = mac.mac(w, x[step * R + r], sums[r][v]);
-                        }
-                    }
+                let mut chunks = [&self.w.data[..0]; V];
+                for v in 0..V {
+                    chunks[v] = &data[v][c * T::CHUNK..][..T::CHUNK];
+                    mac.fetch(chunks[v], AHEAD / size_of::<T>());
                 }
+                // Written out, so that a step is a constant where weights are shifted by it.
+                macro_rules! steps {
+                    ($($step:literal)*) => {$(
+                        if $step < M::STEPS {
+                            let x = &x[$step * R..][..R];
+                            for v in 0..V {
+                                let w = T::decode(mac, chunks[v], at(v).1, $step);
+                                for r in 0..R {
+                                    sums[r][v] = mac.mac(w, x[r], sums[r][v]);
+                                }
+                            }
+                        }
+                    )*};
+                }
+                steps!(0 1 2 3 4 5 6 7);
             }
             for v in 0..V {
                 let (block, lane) = at(v);
-                let scale = match self.w.scales_by {
+                let first = match self.w.scales_by {
                     0 => block * BLOCK + lane,
                     by => (block * groups + g) * by + lane,
                 };
-                let scales = mac.load(&self.w.scales[scale..]);
-                for r in 0..R {
-                    totals[r][v] = mac.fma(sums[r][v], scales, totals[r][v]);
-                }
-                if let Some(shifts) = self.w.shifts {
-                    let shifts = mac.load(&shifts[scale..]);
+                let scales = &self.w.scales[first..][..M::LANES];
+                mac.fetch(scales, GROUPS_AHEAD * self.w.scales_by);
+                let scales = mac.load(scales);
+                let Some(shifts) = self.w.shifts else {
                     for r in 0..R {
-                        let sum = mac.splat(panel.sums[g * R + r]);
-                        totals[r][v] = mac.fma(sum, shifts, totals[r][v]);
+                        totals[r][v] = mac.fma(sums[r][v], scales, totals[r][v]);
                     }
+                    continue;
+                };
+                let shifts = &shifts[first..][..M::LANES];
+                mac.fetch(shifts, GROUPS_AHEAD * self.w.scales_by);
+                let shifts = mac.load(shifts);
+                let x = &panel.sums[g * R..][..R];
+                for r in 0..R {
+                    let total = mac.fma(sums[r][v], scales, totals[r][v]);
+                    totals[r][v] = mac.fma(mac.splat(x[r]), shifts, total);
                 }
             }
         }
