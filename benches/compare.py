@@ -18,7 +18,7 @@ import sys
 import time
 
 HERE = pathlib.Path(__file__).parent
-PEERS = ["attention", "quant"]
+PEERS = ["attention", "quant", "adam"]
 # Seconds: longer than the threads of OpenMP wait actively.
 SETTLE = 0.03
 

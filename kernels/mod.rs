@@ -1,5 +1,6 @@
 //! Production kernels: slices in, slices out. They know no lesson.
 
+pub mod adam8bit;
 pub mod alibi;
 pub mod amx;
 pub mod attention;

@@ -1,5 +1,6 @@
 //! What is timed: one file for each kind of kernel. Names are shared with `peers/*.py`.
 
+mod adam;
 mod attention;
 mod quant;
 
@@ -20,7 +21,7 @@ pub struct Case {
 pub type Named = (&'static str, fn() -> Case);
 
 pub fn all() -> Vec<Named> {
-    [attention::CASES, quant::CASES].concat()
+    [attention::CASES, quant::CASES, adam::CASES].concat()
 }
 
 /// Numbers from −1 to 1, the same in each run.
