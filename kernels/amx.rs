@@ -107,7 +107,7 @@ mod instructions {
         ///
         /// # Panics
         /// When the processor has none, or a kernel on this thread has them already.
-        pub fn new() -> Amx {
+        pub fn take() -> Amx {
             assert_eq!(
                 crate::kernels::cpu::Tier::detected(),
                 crate::kernels::cpu::Tier::Amx,
@@ -224,7 +224,7 @@ mod model {
 
     impl Model {
         /// Tiles full of what nobody should read.
-        pub fn new() -> Model {
+        pub fn unset() -> Model {
             Model([[[f32::NAN; SIDE]; SIDE]; 8])
         }
     }
@@ -337,7 +337,7 @@ mod tests {
 
     #[test]
     fn the_model_multiplies_tiles() {
-        product(Model::new());
+        product(Model::unset());
     }
 
     #[test]
@@ -345,8 +345,8 @@ mod tests {
     fn the_processor_multiplies_tiles_as_the_model_does() {
         if crate::kernels::cpu::Tier::detected() == crate::kernels::cpu::Tier::Amx {
             // Twice, since dropping gives the tiles back.
-            product(Amx::new());
-            product(Amx::new());
+            product(Amx::take());
+            product(Amx::take());
         }
     }
 }

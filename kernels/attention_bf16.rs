@@ -320,9 +320,11 @@ impl Kernel for Queries<'_> {
             Unit::Fma => self.with::<S, _, false>(s, Vectors::<S, false>(s)),
             Unit::Dot => self.with::<S, _, true>(s, Vectors::<S, true>(s)),
             #[cfg(target_arch = "x86_64")]
-            Unit::Amx => self.with::<S, _, true>(s, TileBlock(crate::kernels::amx::Amx::new())),
+            Unit::Amx => self.with::<S, _, true>(s, TileBlock(crate::kernels::amx::Amx::take())),
             #[cfg(test)]
-            Unit::Model => self.with::<S, _, true>(s, TileBlock(crate::kernels::amx::Model::new())),
+            Unit::Model => {
+                self.with::<S, _, true>(s, TileBlock(crate::kernels::amx::Model::unset()))
+            }
         }
     }
 }

@@ -153,7 +153,7 @@ chains!(
 #[cfg(target_arch = "x86_64")]
 fn tiles() -> usize {
     use super::amx::{Amx, SIDE, Tiles};
-    let mut tiles = Amx::new();
+    let mut tiles = Amx::take();
     for _ in 0..STEPS / 16 {
         tiles.dot::<0, 4, 6>();
         tiles.dot::<1, 4, 7>();

@@ -1,5 +1,6 @@
 //! Production kernels: slices in, slices out. They know no lesson.
 
+pub mod adam8bit;
 pub mod alibi;
 pub mod amx;
 pub mod attention;
@@ -16,6 +17,7 @@ pub mod machine;
 pub mod mask;
 mod matmul;
 pub mod multi_head;
+pub mod quant;
 pub mod rope;
 pub mod simd;
 pub mod sinusoidal;

@@ -71,6 +71,22 @@ pub trait Simd: Copy {
         self.scale(p, n, x)
     }
 
+    /// The 4 bits from bit `at` on of the first `LANES` words, as numbers from −8 to 7 in two's
+    /// complement: quantised weights.
+    fn nibbles(self, from: &[u32], at: u32) -> Self::V;
+    /// The first `LANES` bytes: quantised weights.
+    fn bytes(self, from: &[i8]) -> Self::V;
+    /// The first `LANES` bytes: codes of 8-bit states.
+    fn codes(self, from: &[u8]) -> Self::V;
+    /// Writes whole numbers from 0 to 255 to the first `LANES` bytes.
+    fn store_codes(self, to: &mut [u8], v: Self::V);
+    fn div(self, a: Self::V, b: Self::V) -> Self::V;
+    fn sqrt(self, v: Self::V) -> Self::V;
+    /// `x` where a ≥ b, else `y`.
+    fn choose(self, a: Self::V, b: Self::V, x: Self::V, y: Self::V) -> Self::V;
+    /// The table's entry at the lowest three bits of each number's exponent: at (127 + e) mod 8 for
+    /// numbers from 2ᵉ to below 2ᵉ⁺¹. What differs from one power of two to the next.
+    fn pick(self, table: &[f32; 8], v: Self::V) -> Self::V;
     /// c + a·b in each lane, where `a` and `b` hold pairs of bf16 as bits, the first of a pair in the
     /// low half: two products and two sums. Where the processor has the instruction, it takes
     /// denormals for zeros.
@@ -273,6 +289,42 @@ impl Simd for Portable {
             }
         }
     }
+    #[inline(always)]
+    fn nibbles(self, from: &[u32], at: u32) -> [f32; 4] {
+        let from: &[u32; 4] = from.first_chunk().expect("a whole register");
+        lanes(|i| ((from[i] << (28 - at)) as i32 >> 28) as f32)
+    }
+    #[inline(always)]
+    fn bytes(self, from: &[i8]) -> [f32; 4] {
+        let from: &[i8; 4] = from.first_chunk().expect("a whole register");
+        lanes(|i| f32::from(from[i]))
+    }
+    #[inline(always)]
+    fn codes(self, from: &[u8]) -> [f32; 4] {
+        let from: &[u8; 4] = from.first_chunk().expect("a whole register");
+        lanes(|i| f32::from(from[i]))
+    }
+    #[inline(always)]
+    fn store_codes(self, to: &mut [u8], v: [f32; 4]) {
+        let to: &mut [u8; 4] = to.first_chunk_mut().expect("a whole register");
+        *to = v.map(|x| x as u8);
+    }
+    #[inline(always)]
+    fn div(self, a: [f32; 4], b: [f32; 4]) -> [f32; 4] {
+        lanes(|i| a[i] / b[i])
+    }
+    #[inline(always)]
+    fn sqrt(self, v: [f32; 4]) -> [f32; 4] {
+        v.map(f32::sqrt)
+    }
+    #[inline(always)]
+    fn choose(self, a: [f32; 4], b: [f32; 4], x: [f32; 4], y: [f32; 4]) -> [f32; 4] {
+        lanes(|i| if a[i] >= b[i] { x[i] } else { y[i] })
+    }
+    #[inline(always)]
+    fn pick(self, table: &[f32; 8], v: [f32; 4]) -> [f32; 4] {
+        v.map(|x| table[(x.to_bits() >> 23 & 7) as usize])
+    }
 }
 
 /// One instruction for each function, on unaligned data.
@@ -392,7 +444,9 @@ mod x86 {
         fn narrow(self, a: __m512, b: __m512) -> __m512 {
             if BF16 {
                 // SAFETY: `BF16` proves the instruction; the types are of one size.
-                return unsafe { std::mem::transmute(_mm512_cvtne2ps_pbh(b, a)) };
+                return unsafe {
+                    std::mem::transmute::<__m512bh, __m512>(_mm512_cvtne2ps_pbh(b, a))
+                };
             }
             let mut x = [0.0; 32];
             self.store(&mut x, a);
@@ -433,6 +487,71 @@ mod x86 {
                     self.store(&mut to[(8 + c) * by.1..], odd(a, b));
                     self.store(&mut to[(12 + c) * by.1..], odd(e, f));
                 }
+            }
+        }
+        #[inline(always)]
+        fn nibbles(self, from: &[u32], at: u32) -> __m512 {
+            let from: &[u32; 16] = from.first_chunk().expect("a whole register");
+            // SAFETY: 16 words are there. The permutation looks at the lowest 4 bits of its index.
+            unsafe {
+                let table = _mm512_setr_ps(
+                    0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, -8.0, -7.0, -6.0, -5.0, -4.0, -3.0,
+                    -2.0, -1.0,
+                );
+                let words = _mm512_loadu_si512(from.as_ptr().cast());
+                let at = _mm512_set1_epi32(at as i32);
+                _mm512_permutexvar_ps(_mm512_srlv_epi32(words, at), table)
+            }
+        }
+        #[inline(always)]
+        fn bytes(self, from: &[i8]) -> __m512 {
+            let from: &[i8; 16] = from.first_chunk().expect("a whole register");
+            // SAFETY: 16 bytes are there.
+            unsafe {
+                let bytes = _mm_loadu_si128(from.as_ptr().cast());
+                _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(bytes))
+            }
+        }
+        #[inline(always)]
+        fn codes(self, from: &[u8]) -> __m512 {
+            let from: &[u8; 16] = from.first_chunk().expect("a whole register");
+            // SAFETY: 16 bytes are there.
+            unsafe {
+                let bytes = _mm_loadu_si128(from.as_ptr().cast());
+                _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(bytes))
+            }
+        }
+        #[inline(always)]
+        fn store_codes(self, to: &mut [u8], v: __m512) {
+            let to: &mut [u8; 16] = to.first_chunk_mut().expect("a whole register");
+            // SAFETY: there is room for 16 bytes.
+            unsafe {
+                let bytes = _mm512_cvtepi32_epi8(_mm512_cvtps_epi32(v));
+                _mm_storeu_si128(to.as_mut_ptr().cast(), bytes);
+            }
+        }
+        #[inline(always)]
+        fn div(self, a: __m512, b: __m512) -> __m512 {
+            // SAFETY: as for `splat`.
+            unsafe { _mm512_div_ps(a, b) }
+        }
+        #[inline(always)]
+        fn sqrt(self, v: __m512) -> __m512 {
+            // SAFETY: as for `splat`.
+            unsafe { _mm512_sqrt_ps(v) }
+        }
+        #[inline(always)]
+        fn choose(self, a: __m512, b: __m512, x: __m512, y: __m512) -> __m512 {
+            // SAFETY: as for `splat`.
+            unsafe { _mm512_mask_blend_ps(_mm512_cmp_ps_mask::<_CMP_GE_OQ>(a, b), y, x) }
+        }
+        #[inline(always)]
+        fn pick(self, table: &[f32; 8], v: __m512) -> __m512 {
+            // SAFETY: 8 numbers are there. The permutation looks at the lowest 4 bits of its index.
+            unsafe {
+                let table = _mm512_broadcast_f32x8(_mm256_loadu_ps(table.as_ptr()));
+                let exponent = _mm512_srli_epi32::<23>(_mm512_castps_si512(v));
+                _mm512_permutexvar_ps(exponent, table)
             }
         }
     }
@@ -585,6 +704,68 @@ mod x86 {
                         _mm256_permute2f128_ps::<0x31>(a, b),
                     );
                 }
+            }
+        }
+        #[inline(always)]
+        fn nibbles(self, from: &[u32], at: u32) -> __m256 {
+            let from: &[u32; 8] = from.first_chunk().expect("a whole register");
+            // SAFETY: 8 words are there.
+            unsafe {
+                let words = _mm256_loadu_si256(from.as_ptr().cast());
+                let high = _mm256_sllv_epi32(words, _mm256_set1_epi32(28 - at as i32));
+                _mm256_cvtepi32_ps(_mm256_srai_epi32::<28>(high))
+            }
+        }
+        #[inline(always)]
+        fn bytes(self, from: &[i8]) -> __m256 {
+            let from: &[i8; 8] = from.first_chunk().expect("a whole register");
+            // SAFETY: 8 bytes are there.
+            unsafe {
+                let bytes = _mm_loadl_epi64(from.as_ptr().cast());
+                _mm256_cvtepi32_ps(_mm256_cvtepi8_epi32(bytes))
+            }
+        }
+        #[inline(always)]
+        fn codes(self, from: &[u8]) -> __m256 {
+            let from: &[u8; 8] = from.first_chunk().expect("a whole register");
+            // SAFETY: 8 bytes are there.
+            unsafe {
+                let bytes = _mm_loadl_epi64(from.as_ptr().cast());
+                _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(bytes))
+            }
+        }
+        #[inline(always)]
+        fn store_codes(self, to: &mut [u8], v: __m256) {
+            let to: &mut [u8; 8] = to.first_chunk_mut().expect("a whole register");
+            // SAFETY: there is room for 8 bytes.
+            unsafe {
+                let words = _mm256_cvtps_epi32(v);
+                let low = _mm256_castsi256_si128(words);
+                let halves = _mm_packus_epi32(low, _mm256_extracti128_si256::<1>(words));
+                _mm_storel_epi64(to.as_mut_ptr().cast(), _mm_packus_epi16(halves, halves));
+            }
+        }
+        #[inline(always)]
+        fn div(self, a: __m256, b: __m256) -> __m256 {
+            // SAFETY: as for `splat`.
+            unsafe { _mm256_div_ps(a, b) }
+        }
+        #[inline(always)]
+        fn sqrt(self, v: __m256) -> __m256 {
+            // SAFETY: as for `splat`.
+            unsafe { _mm256_sqrt_ps(v) }
+        }
+        #[inline(always)]
+        fn choose(self, a: __m256, b: __m256, x: __m256, y: __m256) -> __m256 {
+            // SAFETY: as for `splat`.
+            unsafe { _mm256_blendv_ps(y, x, _mm256_cmp_ps::<_CMP_GE_OQ>(a, b)) }
+        }
+        #[inline(always)]
+        fn pick(self, table: &[f32; 8], v: __m256) -> __m256 {
+            // SAFETY: 8 numbers are there. The permutation looks at the lowest 3 bits of its index.
+            unsafe {
+                let exponent = _mm256_srli_epi32::<23>(_mm256_castps_si256(v));
+                _mm256_permutevar8x32_ps(_mm256_loadu_ps(table.as_ptr()), exponent)
             }
         }
     }

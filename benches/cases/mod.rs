@@ -1,8 +1,10 @@
 //! What is timed: one file for each kind of kernel. Names are shared with `peers/*.py`.
 
+mod adam;
 mod attention;
 mod attention_bf16;
 mod gemm;
+mod quant;
 
 /// One kernel on one size, ready to run.
 pub struct Case {
@@ -21,7 +23,14 @@ pub struct Case {
 pub type Named = (&'static str, fn() -> Case);
 
 pub fn all() -> Vec<Named> {
-    [attention::CASES, attention_bf16::CASES, gemm::CASES].concat()
+    [
+        attention::CASES,
+        attention_bf16::CASES,
+        gemm::CASES,
+        quant::CASES,
+        adam::CASES,
+    ]
+    .concat()
 }
 
 /// Numbers from −1 to 1, the same in each run.

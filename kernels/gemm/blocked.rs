@@ -257,9 +257,9 @@ impl Kernel for Part<'_, '_> {
             Unit::Fma => self.with(s, Vectors::<S, false>(s)),
             Unit::Dot => self.with(s, Vectors::<S, true>(s)),
             #[cfg(target_arch = "x86_64")]
-            Unit::Amx => self.with(s, TileBlock(crate::kernels::amx::Amx::new())),
+            Unit::Amx => self.with(s, TileBlock(crate::kernels::amx::Amx::take())),
             #[cfg(test)]
-            Unit::Model => self.with(s, TileBlock(crate::kernels::amx::Model::new())),
+            Unit::Model => self.with(s, TileBlock(crate::kernels::amx::Model::unset())),
         }
     }
 }

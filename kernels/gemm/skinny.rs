@@ -113,9 +113,9 @@ impl Kernel for Part<'_, '_> {
     fn run<S: Simd>(self, s: S) {
         match self.unit {
             #[cfg(target_arch = "x86_64")]
-            Unit::Amx if self.tiles => self.with_tiles(crate::kernels::amx::Amx::new()),
+            Unit::Amx if self.tiles => self.with_tiles(crate::kernels::amx::Amx::take()),
             #[cfg(test)]
-            Unit::Model if self.tiles => self.with_tiles(crate::kernels::amx::Model::new()),
+            Unit::Model if self.tiles => self.with_tiles(crate::kernels::amx::Model::unset()),
             _ => self.with_registers(s),
         }
     }
