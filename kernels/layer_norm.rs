@@ -1,10 +1,12 @@
-//! Residual sum, LayerNorm and RMSNorm of every row, fused: each input is read from memory once.
+//! LayerNorm and RMSNorm of every row, each alone, or fused with the residual sum: each input is read
+//! from memory once.
 //!
 //! The second and third pass over a row find it in the first cache. The variance is that of the
 //! centred values, since mean(h²) − mean(h)² loses all digits where the mean is large.
 
 use super::cpu::{Tier, split, threads};
 use super::simd::{Kernel, Simd, dispatch};
+use super::stream::{Number, is_large, load, write};
 use std::fmt;
 
 /// What is normalised and how, row-major `[rows features]`.
@@ -81,6 +83,7 @@ fn residual_norms_on(tier: Tier, out: Output<'_>, input: Input<'_>) -> Result<()
     if rows == 0 {
         return Ok(());
     }
+    let stream = is_large(out.sum);
     let sums = out.sum.chunks_exact_mut(d);
     let layers = out.layer_norm.chunks_exact_mut(d);
     let rms = out.rms_norm.chunks_exact_mut(d);
@@ -93,15 +96,135 @@ fn residual_norms_on(tier: Tier, out: Output<'_>, input: Input<'_>) -> Result<()
             sublayer: &input.sublayer[range],
             ..input
         };
-        dispatch(tier, Rows { outs, input });
+        let rows = Rows {
+            outs,
+            input,
+            stream,
+        };
+        dispatch(tier, rows);
     });
     Ok(())
+}
+
+/// LayerNorm (Ba et al. 2016, arXiv 1607.06450) of the rows of `x` `[rows features]`, in f32 or bf16
+/// with sums in f32: (x − mean) / √(variance + eps)·γ + β; `gamma` and `beta` `[features]`.
+///
+/// # Errors
+/// Where a slice does not fit; `x` sets the number of rows, `gamma` the number of features.
+pub fn layer_norm<T: Number>(
+    out: &mut [T],
+    x: &[T],
+    gamma: &[T],
+    beta: &[T],
+    eps: f32,
+) -> Result<(), Error> {
+    norm_on(Tier::current(), out, x, [gamma, beta], Norm::Layer, eps)
+}
+
+/// RMSNorm (Zhang and Sennrich 2019, arXiv 1910.07467) of the rows of `x` `[rows features]`, in f32 or
+/// bf16 with sums in f32: x / √(mean(x²) + eps)·γ; `gamma` `[features]`.
+///
+/// # Errors
+/// As for [`layer_norm`].
+pub fn rms_norm<T: Number>(out: &mut [T], x: &[T], gamma: &[T], eps: f32) -> Result<(), Error> {
+    norm_on(Tier::current(), out, x, [gamma, gamma], Norm::Rms, eps)
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Norm {
+    Layer,
+    Rms,
+}
+
+fn norm_on<T: Number>(
+    tier: Tier,
+    out: &mut [T],
+    x: &[T],
+    [gamma, beta]: [&[T]; 2],
+    norm: Norm,
+    eps: f32,
+) -> Result<(), Error> {
+    let d = gamma.len();
+    let rows = x.len().checked_div(d).unwrap_or(0);
+    for (name, want, got) in [
+        ("x", rows * d, x.len()),
+        ("beta", d, beta.len()),
+        ("out", x.len(), out.len()),
+    ] {
+        if want != got {
+            return Err(Error { name, want, got });
+        }
+    }
+    let stream = is_large(out);
+    split(out, d, |rows, out| {
+        let part = Normed {
+            out,
+            x: &x[rows.start * d..rows.end * d],
+            gamma,
+            beta,
+            norm,
+            eps,
+            stream,
+        };
+        dispatch(tier, part);
+    });
+    Ok(())
+}
+
+/// Whole rows for one norm; `beta` for LayerNorm.
+struct Normed<'a, T> {
+    out: &'a mut [T],
+    x: &'a [T],
+    gamma: &'a [T],
+    beta: &'a [T],
+    norm: Norm,
+    eps: f32,
+    stream: bool,
+}
+
+impl<T: Number> Kernel for Normed<'_, T> {
+    type Out = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let (d, stream) = (self.gamma.len(), self.stream);
+        if d == 0 {
+            return;
+        }
+        let (gamma, beta) = (self.gamma, self.beta);
+        let rows = self.out.chunks_exact_mut(d).zip(self.x.chunks_exact(d));
+        for (out, x) in rows {
+            let mean = match self.norm {
+                Norm::Layer => fold(s, x, |x, sum| s.add(x, sum), |x| x) / d as f32,
+                Norm::Rms => 0.0,
+            };
+            let scale = s.splat(1.0 / (squares(s, x, mean) / d as f32 + self.eps).sqrt());
+            // The next row comes while this one is written.
+            let x_at = |i: usize| {
+                s.prefetch(x, d + i);
+                load(s, &x[i..], 0.0)
+            };
+            let gain = |i: usize| load(s, &gamma[i..], 0.0);
+            match self.norm {
+                Norm::Layer => {
+                    let mean = s.splat(mean);
+                    write(s, out, stream, |i| {
+                        let normed = s.mul(s.sub(x_at(i), mean), scale);
+                        s.fma(normed, gain(i), load(s, &beta[i..], 0.0))
+                    });
+                }
+                Norm::Rms => write(s, out, stream, |i| s.mul(s.mul(x_at(i), scale), gain(i))),
+            }
+        }
+        s.fence();
+    }
 }
 
 /// Whole rows, each with the rows of its three outputs.
 struct Rows<'a, 'b> {
     outs: &'a mut [[&'b mut [f32]; 3]],
     input: Input<'a>,
+    stream: bool,
 }
 
 impl Kernel for Rows<'_, '_> {
@@ -121,8 +244,10 @@ impl Kernel for Rows<'_, '_> {
             // mean(h²) without another pass: both terms are positive, nothing cancels.
             let mean_square = variance + mean * mean;
             let scales = [variance, mean_square].map(|square| 1.0 / (square + eps).sqrt());
-            normalise(s, [layer, rms], sum, [gamma, beta], mean, scales);
+            let outs = [&mut **layer, &mut **rms];
+            normalise(s, outs, self.stream, sum, [gamma, beta], mean, scales);
         }
+        s.fence();
     }
 }
 
@@ -133,6 +258,25 @@ const CHAINS: usize = 4;
 #[inline(always)]
 fn total<S: Simd>(s: S, [a, b, c, d]: [S::V; CHAINS], rest: f32) -> f32 {
     s.sum(s.add(s.add(a, b), s.add(c, d))) + rest
+}
+
+/// Σ of what `add(register, sum so far)` adds; `one` is the same for a single number.
+#[inline(always)]
+fn fold<T: Number, S: Simd>(
+    s: S,
+    x: &[T],
+    add: impl Fn(S::V, S::V) -> S::V,
+    one: impl Fn(f32) -> f32,
+) -> f32 {
+    let mut chains = [s.splat(0.0); CHAINS];
+    let mut blocks = x.chunks_exact(CHAINS * S::LANES);
+    for block in &mut blocks {
+        for (part, chain) in block.chunks_exact(S::LANES).zip(&mut chains) {
+            *chain = add(T::load(s, part), *chain);
+        }
+    }
+    let rest = blocks.remainder().iter().map(|x| one(x.number())).sum();
+    total(s, chains, rest)
 }
 
 /// Writes x + y and gives its sum.
@@ -156,20 +300,15 @@ fn add<S: Simd>(s: S, out: &mut [f32], x: &[f32], y: &[f32]) -> f32 {
     total(s, chains, rest)
 }
 
-/// Σ (h − mean)²
+/// Σ (x − mean)²
 #[inline(always)]
-fn squares<S: Simd>(s: S, h: &[f32], mean: f32) -> f32 {
-    let mut chains = [s.splat(0.0); CHAINS];
-    let block = CHAINS * S::LANES;
-    let whole = h.len() / block * block;
-    for at in (0..whole).step_by(block) {
-        for (i, chain) in (at..).step_by(S::LANES).zip(&mut chains) {
-            let centred = s.add(s.load(&h[i..]), s.splat(-mean));
-            *chain = s.fma(centred, centred, *chain);
-        }
-    }
-    let rest = h[whole..].iter().map(|h| (h - mean) * (h - mean)).sum();
-    total(s, chains, rest)
+fn squares<T: Number, S: Simd>(s: S, x: &[T], mean: f32) -> f32 {
+    let centre = s.splat(mean);
+    let add = |x, sum| {
+        let centred = s.sub(x, centre);
+        s.fma(centred, centred, sum)
+    };
+    fold(s, x, add, |x| (x - mean) * (x - mean))
 }
 
 /// layer = (h − mean)·scale₀·γ + β and rms = h·scale₁·γ.
@@ -177,22 +316,21 @@ fn squares<S: Simd>(s: S, h: &[f32], mean: f32) -> f32 {
 fn normalise<S: Simd>(
     s: S,
     [layer, rms]: [&mut [f32]; 2],
+    stream: bool,
     h: &[f32],
     [gamma, beta]: [&[f32]; 2],
     mean: f32,
     scales: [f32; 2],
 ) {
-    let whole = h.len() / S::LANES * S::LANES;
-    for i in (0..whole).step_by(S::LANES) {
-        let (value, gain) = (s.load(&h[i..]), s.load(&gamma[i..]));
-        let normed = s.mul(s.add(value, s.splat(-mean)), s.splat(scales[0]));
-        s.store(&mut layer[i..], s.fma(normed, gain, s.load(&beta[i..])));
-        s.store(&mut rms[i..], s.mul(s.mul(value, s.splat(scales[1])), gain));
-    }
-    for i in whole..h.len() {
-        layer[i] = (h[i] - mean) * scales[0] * gamma[i] + beta[i];
-        rms[i] = h[i] * scales[1] * gamma[i];
-    }
+    let (mean, [scale, scale_rms]) = (s.splat(mean), scales.map(|scale| s.splat(scale)));
+    let value = |i: usize| load(s, &h[i..], 0.0);
+    let gain = |i: usize| load(s, &gamma[i..], 0.0);
+    write(s, layer, stream, |i| {
+        let normed = s.mul(s.sub(value(i), mean), scale);
+        s.fma(normed, gain(i), load(s, &beta[i..], 0.0))
+    });
+    let root = |i: usize| s.mul(value(i), scale_rms);
+    write(s, rms, stream, |i| s.mul(root(i), gain(i)));
 }
 
 #[cfg(test)]

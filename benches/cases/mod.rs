@@ -1,6 +1,7 @@
 //! What is timed: one file for each kind of kernel. Names are shared with `peers/*.py`.
 
 mod attention;
+mod streams;
 
 /// One kernel on one size, ready to run.
 pub struct Case {
@@ -19,7 +20,7 @@ pub struct Case {
 pub type Named = (&'static str, fn() -> Case);
 
 pub fn all() -> Vec<Named> {
-    [attention::CASES].concat()
+    [attention::CASES, streams::CASES].concat()
 }
 
 /// Numbers from −1 to 1, the same in each run.
