@@ -3,7 +3,7 @@
 //! One pass over memory, by the online softmax. Rows are shared out over threads.
 
 use super::cpu::{Tier, split};
-use super::online::{BLOCK, Online, Scale, each};
+use super::online::{BLOCK, Online, Scale};
 use super::simd::{Kernel, Simd, dispatch};
 use std::fmt;
 
@@ -192,11 +192,14 @@ fn row_loss<S: Simd>(
     let mut online = Online::new(s);
     for start in (at..at + classes).step_by(BLOCK) {
         let count = BLOCK.min(at + classes - start);
-        online.raise(s, scale, &logits[start..start + count]);
+        let block = &logits[start..start + count];
+        online.raise(s, scale, block);
         let max = s.splat(online.max);
-        each(s, logits, start, count, |_, z| {
-            online.add(s, scale.exp(s, s.sub(z, max)));
-        });
+        let mut i = 0;
+        while i < count {
+            online.add(s, scale.read(s, block, i, max));
+            i += S::LANES;
+        }
     }
     online.max - logits[at + target] + online.sum(s).ln()
 }

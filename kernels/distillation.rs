@@ -7,7 +7,7 @@
 use super::cpu::{Tier, split, split_pair};
 use super::online::{BLOCK, Online, Scale};
 use super::simd::{Kernel, Simd, dispatch};
-use super::stream::{is_large, load, write};
+use super::stream::{Writer, is_large, load};
 use std::fmt;
 
 /// Why the kernel refuses its arguments.
@@ -158,7 +158,12 @@ impl Kernel for Losses<'_> {
         for (i, loss) in self.losses.iter_mut().enumerate() {
             let mut pair = Pair::new(s);
             for (start, count) in blocks(i, self.input.classes) {
-                pair.read(s, &scale, self.input, start, count, |_, _, _| {});
+                let block = pair.raise(s, &scale, self.input, start, count);
+                let mut i = 0;
+                while i < count {
+                    pair.add(s, &scale, block, i);
+                    i += S::LANES;
+                }
             }
             *loss = pair.loss(s, self.input.temperature);
         }
@@ -193,30 +198,33 @@ impl Kernel for Gradients<'_> {
         let mut maxima = vec![[0.0; 2]; classes.div_ceil(BLOCK)];
         for (i, loss) in losses.iter_mut().enumerate() {
             let mut pair = Pair::new(s);
+            let row = i * classes;
             for ((start, count), maxima) in blocks(i, classes).zip(&mut maxima) {
-                let at = start - i * classes;
-                let [student, teacher] = &mut kept;
-                let (student, teacher) = (&mut student[at..], &mut teacher[at..]);
-                pair.read(s, &scale, input, start, count, |i, e_student, e_teacher| {
-                    s.store(&mut student[i..], e_student);
-                    s.store(&mut teacher[i..], e_teacher);
-                });
+                let block = pair.raise(s, &scale, input, start, count);
+                let mut i = 0;
+                while i < count {
+                    let at = start - row + i;
+                    let [e_student, e_teacher] = pair.add(s, &scale, block, i);
+                    s.store(&mut kept[0][at..], e_student);
+                    s.store(&mut kept[1][at..], e_teacher);
+                    i += S::LANES;
+                }
                 *maxima = [pair.student.max, pair.teacher.max];
             }
             *loss = pair.loss(s, input.temperature);
-            let sums = [pair.student.sum(s), pair.teacher.sum(s)];
-            let row = &mut self.gradient[i * classes..][..classes];
+            let inverse = [pair.student.sum(s), pair.teacher.sum(s)].map(|sum| self.factor / sum);
+            let row = &mut self.gradient[row..][..classes];
             for (block, (out, maxima)) in row.chunks_mut(BLOCK).zip(&maxima).enumerate() {
-                let share = |at: usize, max: f32| {
-                    s.splat(scale.shrink(maxima[at] - max) * self.factor / sums[at])
-                };
-                let student = share(0, pair.student.max);
-                let teacher = s.sub(s.splat(0.0), share(1, pair.teacher.max));
-                let [e_student, e_teacher] = [&kept[0], &kept[1]].map(|e| &e[block * BLOCK..]);
-                write(s, out, self.stream, |i| {
+                let student = inverse[0] * scale.shrink(maxima[0] - pair.student.max);
+                let teacher = inverse[1] * scale.shrink(maxima[1] - pair.teacher.max);
+                let (student, teacher) = (s.splat(student), s.splat(-teacher));
+                let e_student = &kept[0][block * BLOCK..];
+                let e_teacher = &kept[1][block * BLOCK..];
+                let mut to = Writer::new(out, self.stream);
+                while let Some(i) = to.at() {
                     let teacher = s.mul(s.load(&e_teacher[i..]), teacher);
-                    s.fma(s.load(&e_student[i..]), student, teacher)
-                });
+                    to.put(s, s.fma(s.load(&e_student[i..]), student, teacher));
+                }
             }
         }
         s.fence();
@@ -242,19 +250,18 @@ impl<S: Simd> Pair<S> {
         }
     }
 
-    /// Adds the logits from `start` on; `keep` gets the exponentials of both, student first.
+    /// Gives the student's and the teacher's logits from `start` on, after taking their maxima in.
     #[inline(always)]
-    fn read(
+    fn raise<'a>(
         &mut self,
         s: S,
         scale: &Scale<S>,
-        input: Input<'_>,
+        input: Input<'a>,
         start: usize,
         count: usize,
-        mut keep: impl FnMut(usize, S::V, S::V),
-    ) {
-        let range = start..start + count;
-        let (student, teacher) = (&input.student[range.clone()], &input.teacher[range]);
+    ) -> [&'a [f32]; 2] {
+        let student = &input.student[start..start + count];
+        let teacher = &input.teacher[start..start + count];
         let before = self.student.max - self.teacher.max;
         let earlier = self.teacher;
         self.student.raise(s, scale, student);
@@ -265,19 +272,30 @@ impl<S: Simd> Pair<S> {
             let dots = earlier.weigh(s, moved, self.dots);
             self.dots = s.mul(dots, s.splat(factor));
         }
-        let [max_student, max_teacher] = [self.student.max, self.teacher.max].map(|m| s.splat(m));
-        for i in (0..count).step_by(S::LANES) {
-            s.prefetch(student, i + BLOCK);
-            s.prefetch(teacher, i + BLOCK);
-            let v = s.sub(load(s, &student[i..], f32::NEG_INFINITY), max_student);
-            let u = s.sub(load(s, &teacher[i..], f32::NEG_INFINITY), max_teacher);
-            let (e_student, e_teacher) = (scale.exp(s, v), scale.exp(s, u));
-            self.student.add(s, e_student);
-            self.teacher.add(s, e_teacher);
-            let between = s.weighed(e_teacher, s.sub(u, v));
-            self.dots = s.fma(e_teacher, between, self.dots);
-            keep(i, e_student, e_teacher);
-        }
+        [student, teacher]
+    }
+
+    /// Adds the registers at `i` of a block, and gives their exponentials.
+    #[inline(always)]
+    fn add(
+        &mut self,
+        s: S,
+        scale: &Scale<S>,
+        [student, teacher]: [&[f32]; 2],
+        i: usize,
+    ) -> [S::V; 2] {
+        s.prefetch(student, i + BLOCK);
+        s.prefetch(teacher, i + BLOCK);
+        let v = load(s, &student[i..], f32::NEG_INFINITY);
+        let v = s.sub(v, s.splat(self.student.max));
+        let u = load(s, &teacher[i..], f32::NEG_INFINITY);
+        let u = s.sub(u, s.splat(self.teacher.max));
+        let (e_student, e_teacher) = (scale.exp(s, v), scale.exp(s, u));
+        self.student.add(s, e_student);
+        self.teacher.add(s, e_teacher);
+        let between = s.weighed(e_teacher, s.sub(u, v));
+        self.dots = s.fma(e_teacher, between, self.dots);
+        [e_student, e_teacher]
     }
 
     /// T²·Σ p·(ln p − ln q) = T²·(Σ p·(u − v) / T − ln Σ exp(u / T) + ln Σ exp(v / T)).

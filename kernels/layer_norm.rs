@@ -6,7 +6,7 @@
 
 use super::cpu::{Tier, split, threads};
 use super::simd::{Kernel, Simd, dispatch};
-use super::stream::{Number, is_large, load, write};
+use super::stream::{Number, Writer, is_large, load};
 use std::fmt;
 
 /// What is normalised and how, row-major `[rows features]`.
@@ -195,25 +195,25 @@ impl<T: Number> Kernel for Normed<'_, T> {
         let rows = self.out.chunks_exact_mut(d).zip(self.x.chunks_exact(d));
         for (out, x) in rows {
             let mean = match self.norm {
-                Norm::Layer => fold(s, x, |x, sum| s.add(x, sum), |x| x) / d as f32,
+                Norm::Layer => sum(s, x) / d as f32,
                 Norm::Rms => 0.0,
             };
             let scale = s.splat(1.0 / (squares(s, x, mean) / d as f32 + self.eps).sqrt());
-            // The next row comes while this one is written.
-            let x_at = |i: usize| {
+            let centre = s.splat(mean);
+            let mut to = Writer::new(out, stream);
+            while let Some(i) = to.at() {
+                // The next row comes while this one is written.
                 s.prefetch(x, d + i);
-                load(s, &x[i..], 0.0)
-            };
-            let gain = |i: usize| load(s, &gamma[i..], 0.0);
-            match self.norm {
-                Norm::Layer => {
-                    let mean = s.splat(mean);
-                    write(s, out, stream, |i| {
-                        let normed = s.mul(s.sub(x_at(i), mean), scale);
-                        s.fma(normed, gain(i), load(s, &beta[i..], 0.0))
-                    });
-                }
-                Norm::Rms => write(s, out, stream, |i| s.mul(s.mul(x_at(i), scale), gain(i))),
+                let gain = load(s, &gamma[i..], 0.0);
+                let x = load(s, &x[i..], 0.0);
+                let v = match self.norm {
+                    Norm::Layer => {
+                        let normed = s.mul(s.sub(x, centre), scale);
+                        s.fma(normed, gain, load(s, &beta[i..], 0.0))
+                    }
+                    Norm::Rms => s.mul(s.mul(x, scale), gain),
+                };
+                to.put(s, v);
             }
         }
         s.fence();
@@ -251,64 +251,90 @@ impl Kernel for Rows<'_, '_> {
     }
 }
 
-/// Registers that sum side by side, so that an addition need not wait for the one before.
-const CHAINS: usize = 4;
+/// Four sums side by side, so that an addition need not wait for the one before.
+struct Sums<S: Simd>(S::V, S::V, S::V, S::V);
 
-/// The total of all lanes of all chains, and of the rest that fills no block.
-#[inline(always)]
-fn total<S: Simd>(s: S, [a, b, c, d]: [S::V; CHAINS], rest: f32) -> f32 {
-    s.sum(s.add(s.add(a, b), s.add(c, d))) + rest
+impl<S: Simd> Sums<S> {
+    #[inline(always)]
+    fn new(s: S) -> Sums<S> {
+        let zero = s.splat(0.0);
+        Sums(zero, zero, zero, zero)
+    }
+
+    /// The total, with the rest that fills no block.
+    #[inline(always)]
+    fn total(self, s: S, rest: f32) -> f32 {
+        s.sum(s.add(s.add(self.0, self.1), s.add(self.2, self.3))) + rest
+    }
 }
 
-/// Σ of what `add(register, sum so far)` adds; `one` is the same for a single number.
+/// Σ x
 #[inline(always)]
-fn fold<T: Number, S: Simd>(
-    s: S,
-    x: &[T],
-    add: impl Fn(S::V, S::V) -> S::V,
-    one: impl Fn(f32) -> f32,
-) -> f32 {
-    let mut chains = [s.splat(0.0); CHAINS];
-    let mut blocks = x.chunks_exact(CHAINS * S::LANES);
-    for block in &mut blocks {
-        for (part, chain) in block.chunks_exact(S::LANES).zip(&mut chains) {
-            *chain = add(T::load(s, part), *chain);
-        }
+fn sum<T: Number, S: Simd>(s: S, x: &[T]) -> f32 {
+    let (mut sums, mut i, step) = (Sums::new(s), 0, S::LANES);
+    while i + 4 * step <= x.len() {
+        sums.0 = s.add(T::load(s, &x[i..]), sums.0);
+        sums.1 = s.add(T::load(s, &x[i + step..]), sums.1);
+        sums.2 = s.add(T::load(s, &x[i + 2 * step..]), sums.2);
+        sums.3 = s.add(T::load(s, &x[i + 3 * step..]), sums.3);
+        i += 4 * step;
     }
-    let rest = blocks.remainder().iter().map(|x| one(x.number())).sum();
-    total(s, chains, rest)
+    let mut rest = 0.0;
+    while i < x.len() {
+        rest += x[i].number();
+        i += 1;
+    }
+    sums.total(s, rest)
 }
 
 /// Writes x + y and gives its sum.
 #[inline(always)]
 fn add<S: Simd>(s: S, out: &mut [f32], x: &[f32], y: &[f32]) -> f32 {
-    let mut chains = [s.splat(0.0); CHAINS];
-    let block = CHAINS * S::LANES;
-    let whole = x.len() / block * block;
-    for at in (0..whole).step_by(block) {
-        for (i, chain) in (at..).step_by(S::LANES).zip(&mut chains) {
-            let h = s.add(s.load(&x[i..]), s.load(&y[i..]));
-            s.store(&mut out[i..], h);
-            *chain = s.add(*chain, h);
-        }
+    let (mut sums, mut i, step) = (Sums::new(s), 0, S::LANES);
+    while i + 2 * step <= x.len() {
+        let a = s.add(s.load(&x[i..]), s.load(&y[i..]));
+        let b = s.add(s.load(&x[i + step..]), s.load(&y[i + step..]));
+        s.store(&mut out[i..], a);
+        s.store(&mut out[i + step..], b);
+        sums.0 = s.add(a, sums.0);
+        sums.1 = s.add(b, sums.1);
+        i += 2 * step;
     }
     let mut rest = 0.0;
-    for i in whole..x.len() {
+    while i < x.len() {
         out[i] = x[i] + y[i];
         rest += out[i];
+        i += 1;
     }
-    total(s, chains, rest)
+    sums.total(s, rest)
+}
+
+/// sum + (x − mean)² of the register at `i`.
+#[inline(always)]
+fn square<T: Number, S: Simd>(s: S, x: &[T], i: usize, mean: S::V, sum: S::V) -> S::V {
+    let centred = s.sub(T::load(s, &x[i..]), mean);
+    s.fma(centred, centred, sum)
 }
 
 /// Σ (x − mean)²
 #[inline(always)]
 fn squares<T: Number, S: Simd>(s: S, x: &[T], mean: f32) -> f32 {
+    let (mut sums, mut i, step) = (Sums::new(s), 0, S::LANES);
     let centre = s.splat(mean);
-    let add = |x, sum| {
-        let centred = s.sub(x, centre);
-        s.fma(centred, centred, sum)
-    };
-    fold(s, x, add, |x| (x - mean) * (x - mean))
+    while i + 4 * step <= x.len() {
+        sums.0 = square(s, x, i, centre, sums.0);
+        sums.1 = square(s, x, i + step, centre, sums.1);
+        sums.2 = square(s, x, i + 2 * step, centre, sums.2);
+        sums.3 = square(s, x, i + 3 * step, centre, sums.3);
+        i += 4 * step;
+    }
+    let mut rest = 0.0;
+    while i < x.len() {
+        let centred = x[i].number() - mean;
+        rest += centred * centred;
+        i += 1;
+    }
+    sums.total(s, rest)
 }
 
 /// layer = (h − mean)·scale₀·γ + β and rms = h·scale₁·γ.
@@ -322,15 +348,19 @@ fn normalise<S: Simd>(
     mean: f32,
     scales: [f32; 2],
 ) {
-    let (mean, [scale, scale_rms]) = (s.splat(mean), scales.map(|scale| s.splat(scale)));
-    let value = |i: usize| load(s, &h[i..], 0.0);
-    let gain = |i: usize| load(s, &gamma[i..], 0.0);
-    write(s, layer, stream, |i| {
-        let normed = s.mul(s.sub(value(i), mean), scale);
-        s.fma(normed, gain(i), load(s, &beta[i..], 0.0))
-    });
-    let root = |i: usize| s.mul(value(i), scale_rms);
-    write(s, rms, stream, |i| s.mul(root(i), gain(i)));
+    let (mean, scale) = (s.splat(mean), s.splat(scales[0]));
+    let mut to = Writer::new(layer, stream);
+    while let Some(i) = to.at() {
+        let normed = s.mul(s.sub(load(s, &h[i..], 0.0), mean), scale);
+        let shift = load(s, &beta[i..], 0.0);
+        to.put(s, s.fma(normed, load(s, &gamma[i..], 0.0), shift));
+    }
+    let scale = s.splat(scales[1]);
+    let mut to = Writer::new(rms, stream);
+    while let Some(i) = to.at() {
+        let normed = s.mul(load(s, &h[i..], 0.0), scale);
+        to.put(s, s.mul(normed, load(s, &gamma[i..], 0.0)));
+    }
 }
 
 #[cfg(test)]

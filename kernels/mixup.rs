@@ -3,7 +3,7 @@
 
 use super::cpu::{Tier, split};
 use super::simd::{Kernel, Simd, dispatch};
-use super::stream::{Number, is_large, load, write};
+use super::stream::{Number, Writer, is_large, load};
 use std::fmt;
 
 /// λ: the share of an example itself, beside its partner's 1 − λ.
@@ -195,16 +195,17 @@ impl<T: Number> Kernel for Rows<'_, T> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let row = |i: usize| &self.x[i * self.features..][..self.features];
-        let outs = self.out.chunks_exact_mut(self.features);
+        let d = self.features;
+        let outs = self.out.chunks_exact_mut(d);
         for ((i, out), &partner) in (self.first..).zip(outs).zip(self.partners) {
-            let (own, other) = (row(i), row(partner));
+            let (own, other) = (&self.x[i * d..][..d], &self.x[partner * d..][..d]);
             let lambda = self.lambda.of(i);
             let (share, rest) = (s.splat(lambda), s.splat(1.0 - lambda));
-            write(s, out, self.stream, |i| {
+            let mut to = Writer::new(out, self.stream);
+            while let Some(i) = to.at() {
                 let other = s.mul(rest, load(s, &other[i..], 0.0));
-                s.fma(share, load(s, &own[i..], 0.0), other)
-            });
+                to.put(s, s.fma(share, load(s, &own[i..], 0.0), other));
+            }
         }
         s.fence();
     }

@@ -28,6 +28,14 @@ impl<S: Simd> Scale<S> {
         }
     }
 
+    /// The exponentials of the register at `i` of a block, below `max`; missing lanes give 0. Asks for
+    /// the line one block further, which may belong to the next row.
+    #[inline(always)]
+    pub fn read<T: Number>(&self, s: S, block: &[T], i: usize, max: S::V) -> S::V {
+        s.prefetch(block, i + BLOCK);
+        self.exp(s, s.sub(load(s, &block[i..], f32::NEG_INFINITY), max))
+    }
+
     /// exp(d / T) for d ≤ 0.
     #[inline(always)]
     pub fn exp(&self, s: S, d: S::V) -> S::V {
@@ -98,40 +106,19 @@ impl<S: Simd> Online<S> {
 #[inline(always)]
 pub fn largest<T: Number, S: Simd>(s: S, x: &[T], floor: f32) -> f32 {
     // Registers side by side, so that one need not wait for the one before.
-    let mut chains = [s.splat(floor); 4];
-    let mut blocks = x.chunks_exact(4 * S::LANES);
-    for block in &mut blocks {
-        for (part, chain) in block.chunks_exact(S::LANES).zip(&mut chains) {
-            *chain = s.max(T::load(s, part), *chain);
-        }
+    let floor = s.splat(floor);
+    let (mut a, mut b, mut c, mut d) = (floor, floor, floor, floor);
+    let (mut i, step) = (0, S::LANES);
+    while i + 4 * step <= x.len() {
+        a = s.max(T::load(s, &x[i..]), a);
+        b = s.max(T::load(s, &x[i + step..]), b);
+        c = s.max(T::load(s, &x[i + 2 * step..]), c);
+        d = s.max(T::load(s, &x[i + 3 * step..]), d);
+        i += 4 * step;
     }
-    for part in blocks.remainder().chunks(S::LANES) {
-        chains[0] = s.max(load(s, part, f32::NEG_INFINITY), chains[0]);
+    while i < x.len() {
+        a = s.max(load(s, &x[i..], f32::NEG_INFINITY), a);
+        i += step;
     }
-    let [a, b, c, d] = chains;
     s.largest(s.max(s.max(a, b), s.max(c, d)))
-}
-
-/// Calls `work(i, register)` for the registers of `x[at..at + count]`, from i = 0 on, and asks for
-/// the lines one block further, which may belong to the next row. Missing lanes come as −∞.
-#[inline(always)]
-pub fn each<T: Number, S: Simd>(
-    s: S,
-    x: &[T],
-    at: usize,
-    count: usize,
-    mut work: impl FnMut(usize, S::V),
-) {
-    let block = &x[at..at + count];
-    let mut whole = block.chunks_exact(S::LANES);
-    let mut i = 0;
-    for part in &mut whole {
-        s.prefetch(part, BLOCK);
-        work(i, T::load(s, part));
-        i += S::LANES;
-    }
-    let rest = whole.remainder();
-    if !rest.is_empty() {
-        work(i, T::load_part(s, rest, f32::NEG_INFINITY));
-    }
 }

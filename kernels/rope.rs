@@ -5,7 +5,7 @@
 
 use super::cpu::{Tier, split, threads};
 use super::simd::{Kernel, Simd, dispatch};
-use super::stream::{Number, is_large, write};
+use super::stream::{Number, Writer, is_large};
 use std::fmt;
 use std::ops::Range;
 
@@ -236,18 +236,21 @@ impl<T: Number> Kernel for Turn<'_, T> {
                         let token = batch * head + at % head;
                         let angles = &self.table.values[token * d..][..count * d];
                         let range = (at - start) * d..(at - start + count) * d;
-                        let rows = self.x[range.clone()].chunks_exact(d);
-                        let turned_rows = turned.chunks_exact_mut(d);
-                        for ((row, angles), out) in
-                            rows.zip(angles.chunks_exact(d)).zip(turned_rows)
-                        {
+                        let x = &self.x[range.clone()];
+                        let mut row = 0;
+                        while row < count * d {
+                            let out = &mut turned[row..row + d];
+                            let (x, angles) = (&x[row..row + d], &angles[row..row + d]);
                             match self.layout {
-                                Layout::Interleaved => interleaved(s, out, row, angles),
-                                Layout::HalfSplit => half_split(s, out, row, angles),
+                                Layout::Interleaved => interleaved(s, out, x, angles),
+                                Layout::HalfSplit => half_split(s, out, x, angles),
                             }
+                            row += d;
                         }
-                        let out = &mut self.out[range];
-                        write(s, out, self.stream, |i| s.load(&turned[i..]));
+                        let mut to = Writer::new(&mut self.out[range], self.stream);
+                        while let Some(i) = to.at() {
+                            to.put(s, s.load(&turned[i..]));
+                        }
                     }
                 }
             }
@@ -261,15 +264,16 @@ fn interleaved<T: Number, S: Simd>(s: S, out: &mut [f32], x: &[T], angles: &[f32
     let half = x.len() / 2;
     let (cos, sin) = angles.split_at(half);
     let whole = half / S::LANES * S::LANES;
-    for i in (0..whole).step_by(S::LANES) {
+    let mut i = 0;
+    while i < whole {
         // Each angle turns two neighbours.
         let (cos, sin) = (s.twice(s.load(&cos[i..])), s.twice(s.load(&sin[i..])));
-        for (at, part) in [2 * i, 2 * i + S::LANES].into_iter().zip([0, 1]) {
-            s.store(
-                &mut out[at..],
-                s.turn(T::load(s, &x[at..]), cos[part], sin[part]),
-            );
-        }
+        let (x0, x1) = (&x[2 * i..], &x[2 * i + S::LANES..]);
+        let out = &mut out[2 * i..];
+        s.store(out, s.turn(T::load(s, x0), cos[0], sin[0]));
+        let second = s.turn(T::load(s, x1), cos[1], sin[1]);
+        s.store(&mut out[S::LANES..], second);
+        i += S::LANES;
     }
     for i in whole..half {
         [out[2 * i], out[2 * i + 1]] =
@@ -284,11 +288,13 @@ fn half_split<T: Number, S: Simd>(s: S, out: &mut [f32], x: &[T], angles: &[f32]
     let (x0, x1) = x.split_at(half);
     let (out0, out1) = out.split_at_mut(half);
     let whole = half / S::LANES * S::LANES;
-    for i in (0..whole).step_by(S::LANES) {
+    let mut i = 0;
+    while i < whole {
         let (x0, x1) = (T::load(s, &x0[i..]), T::load(s, &x1[i..]));
         let (cos, sin) = (s.load(&cos[i..]), s.load(&sin[i..]));
         s.store(&mut out0[i..], s.sub(s.mul(x0, cos), s.mul(x1, sin)));
         s.store(&mut out1[i..], s.fma(x1, cos, s.mul(x0, sin)));
+        i += S::LANES;
     }
     for i in whole..half {
         [out0[i], out1[i]] = turn(x0[i].number(), x1[i].number(), cos[i], sin[i]);

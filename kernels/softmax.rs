@@ -5,9 +5,9 @@
 //! out over threads.
 
 use super::cpu::{Tier, split, threads};
-use super::online::{BLOCK, Online, Scale, each};
+use super::online::{BLOCK, Online, Scale};
 use super::simd::{Kernel, Simd, dispatch};
-use super::stream::{Number, is_large, load, write};
+use super::stream::{Number, Writer, is_large, load};
 use std::fmt;
 
 /// Room for the three results of `rows` rows of `m` numbers, row-major.
@@ -149,8 +149,11 @@ impl Kernel for All<'_> {
             }
             row.write(s, softmax, stream, sum);
             let (max, log_sum) = (s.splat(row.max), s.splat(sum.ln()));
-            let below = |i: usize| s.sub(load(s, &x[i..], 0.0), max);
-            write(s, log, stream, |i| s.sub(below(i), log_sum));
+            let mut to = Writer::new(log, stream);
+            while let Some(i) = to.at() {
+                let below = s.sub(load(s, &x[i..], 0.0), max);
+                to.put(s, s.sub(below, log_sum));
+            }
             *lse = row.max + sum.ln();
         }
         s.fence();
@@ -212,14 +215,17 @@ impl<S: Simd> Row<S> {
         let blocks = (0..self.m).step_by(BLOCK).zip(&mut self.maxima);
         for (start, max) in blocks {
             let count = BLOCK.min(self.m - start);
-            online.raise(s, &self.scale, &x[at + start..][..count]);
+            let block = &x[at + start..][..count];
+            online.raise(s, &self.scale, block);
             *max = online.max;
             let (shift, kept) = (s.splat(*max), &mut self.exponentials[start..]);
-            each(s, x, at + start, count, |i, x| {
-                let e = self.scale.exp(s, s.sub(x, shift));
+            let mut i = 0;
+            while i < count {
+                let e = self.scale.read(s, block, i, shift);
                 s.store(&mut kept[i..], e);
                 online.add(s, e);
-            });
+                i += S::LANES;
+            }
         }
         self.max = online.max;
         online.sum(s)
@@ -230,9 +236,10 @@ impl<S: Simd> Row<S> {
         for (block, (out, max)) in out.chunks_mut(BLOCK).zip(&self.maxima).enumerate() {
             let factor = s.splat(self.scale.shrink(max - self.max) / sum);
             let exponentials = &self.exponentials[block * BLOCK..];
-            write(s, out, stream, |i| {
-                s.mul(s.load(&exponentials[i..]), factor)
-            });
+            let mut to = Writer::new(out, stream);
+            while let Some(i) = to.at() {
+                to.put(s, s.mul(s.load(&exponentials[i..]), factor));
+            }
         }
     }
 }

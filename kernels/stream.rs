@@ -112,43 +112,63 @@ pub(super) fn load<T: Number, S: Simd>(s: S, from: &[T], fill: f32) -> S::V {
 /// Bytes of a cache line.
 const LINE: usize = 64;
 
-/// Writes `value(i)` to the elements from `i` on, for registers that cover `out`; where fewer
-/// elements are left, the first lanes. `stream` writes whole lines past the caches; call
-/// [`Simd::fence`] after the last.
-#[inline(always)]
-pub(super) fn write<T: Number, S: Simd>(
-    s: S,
-    out: &mut [T],
-    stream: bool,
-    value: impl Fn(usize) -> S::V,
-) {
-    let mut at = 0;
-    if stream {
-        let per_line = LINE / size_of::<T>();
-        let lead = out.as_ptr().addr().wrapping_neg() % LINE / size_of::<T>();
-        at = lead.min(out.len());
-        cached(s, &mut out[..at], &value);
-        for line in out[at..].chunks_exact_mut(per_line) {
-            for i in (0..per_line).step_by(S::LANES) {
-                T::stream(s, &mut line[i..], value(at + i));
-            }
-            at += per_line;
-        }
-    }
-    cached(s, &mut out[at..], |i| value(at + i));
+/// Writes a slice register by register, where asked past the caches in whole lines:
+///
+/// ```text
+/// let mut to = Writer::new(out, stream);
+/// while let Some(i) = to.at() {
+///     to.put(s, the register for the elements from i on);
+/// }
+/// ```
+///
+/// Not a function that takes a closure: a closure is compiled without the tier's instructions unless
+/// the compiler happens to inline it. Call [`Simd::fence`] after the last.
+pub(super) struct Writer<'a, T> {
+    out: &'a mut [T],
+    at: usize,
+    /// Where whole lines start and end.
+    lines: [usize; 2],
 }
 
-#[inline(always)]
-fn cached<T: Number, S: Simd>(s: S, out: &mut [T], value: impl Fn(usize) -> S::V) {
-    let mut at = 0;
-    let mut whole = out.chunks_exact_mut(S::LANES);
-    for part in &mut whole {
-        T::store(s, part, value(at));
-        at += S::LANES;
+impl<'a, T: Number> Writer<'a, T> {
+    #[inline(always)]
+    pub fn new(out: &'a mut [T], stream: bool) -> Writer<'a, T> {
+        let (len, per_line) = (out.len(), LINE / size_of::<T>());
+        let lead = out.as_ptr().addr().wrapping_neg() % LINE / size_of::<T>();
+        let lines = match stream && lead < len {
+            true => [lead, len - (len - lead) % per_line],
+            false => [len, len],
+        };
+        Writer { out, at: 0, lines }
     }
-    let rest = whole.into_remainder();
-    if !rest.is_empty() {
-        T::store_part(s, rest, value(at));
+
+    /// Where the next register goes; none at the end.
+    #[inline(always)]
+    pub fn at(&self) -> Option<usize> {
+        (self.at < self.out.len()).then_some(self.at)
+    }
+
+    /// Writes a register, or as many of its first lanes as there is room for.
+    #[inline(always)]
+    pub fn put<S: Simd>(&mut self, s: S, v: S::V) {
+        let [start, end] = self.lines;
+        if start <= self.at && self.at < end {
+            T::stream(s, &mut self.out[self.at..], v);
+            self.at += S::LANES;
+            return;
+        }
+        let room = if self.at < start {
+            start
+        } else {
+            self.out.len()
+        } - self.at;
+        if room >= S::LANES {
+            T::store(s, &mut self.out[self.at..], v);
+            self.at += S::LANES;
+        } else {
+            T::store_part(s, &mut self.out[self.at..self.at + room], v);
+            self.at += room;
+        }
     }
 }
 
@@ -174,7 +194,10 @@ impl Kernel for Copied<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        write(s, self.to, true, |i| load(s, &self.from[i..], 0.0));
+        let mut to = Writer::new(self.to, true);
+        while let Some(i) = to.at() {
+            to.put(s, load(s, &self.from[i..], 0.0));
+        }
         s.fence();
     }
 }
@@ -193,9 +216,11 @@ mod tests {
         type Out = ();
         #[inline(always)]
         fn run<S: Simd>(self, s: S) {
-            let twice = |v| s.add(v, v);
-            let value = |i: usize| twice(load(s, &self.from[i..], 0.0));
-            write(s, self.to, self.stream, value);
+            let mut to = Writer::new(self.to, self.stream);
+            while let Some(i) = to.at() {
+                let v = load(s, &self.from[i..], 0.0);
+                to.put(s, s.add(v, v));
+            }
             s.fence();
         }
     }
