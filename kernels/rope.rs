@@ -249,6 +249,8 @@ impl<T: Number> Kernel for Turn<'_, T> {
                         }
                         let mut to = Writer::new(&mut self.out[range], self.stream);
                         while let Some(i) = to.at() {
+                            // What comes next is read while this is written.
+                            s.prefetch(x, count * d + i);
                             to.put(s, s.load(&turned[i..]));
                         }
                     }

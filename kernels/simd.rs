@@ -434,7 +434,7 @@ mod x86 {
         #[inline(always)]
         fn prefetch<T>(self, from: &[T], at: usize) {
             // SAFETY: a prefetch of any address is allowed; it reads nothing.
-            unsafe { _mm_prefetch::<_MM_HINT_T0>(from.as_ptr().wrapping_add(at).cast()) }
+            unsafe { _mm_prefetch::<_MM_HINT_T1>(from.as_ptr().wrapping_add(at).cast()) }
         }
     }
 
@@ -609,7 +609,7 @@ mod x86 {
         #[inline(always)]
         fn prefetch<T>(self, from: &[T], at: usize) {
             // SAFETY: a prefetch of any address is allowed; it reads nothing.
-            unsafe { _mm_prefetch::<_MM_HINT_T0>(from.as_ptr().wrapping_add(at).cast()) }
+            unsafe { _mm_prefetch::<_MM_HINT_T1>(from.as_ptr().wrapping_add(at).cast()) }
         }
     }
 
