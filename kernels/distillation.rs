@@ -220,7 +220,7 @@ impl Kernel for Gradients<'_> {
                 let (student, teacher) = (s.splat(student), s.splat(-teacher));
                 let e_student = &kept[0][block * BLOCK..];
                 let e_teacher = &kept[1][block * BLOCK..];
-                let mut to = Writer::new(out, self.stream);
+                let mut to = Writer::new(s, out, self.stream);
                 while let Some(i) = to.at() {
                     let teacher = s.mul(s.load(&e_teacher[i..]), teacher);
                     to.put(s, s.fma(s.load(&e_student[i..]), student, teacher));

@@ -200,7 +200,7 @@ impl<T: Number> Kernel for Normed<'_, T> {
             };
             let scale = s.splat(1.0 / (squares(s, x, mean) / d as f32 + self.eps).sqrt());
             let centre = s.splat(mean);
-            let mut to = Writer::new(out, stream);
+            let mut to = Writer::new(s, out, stream);
             while let Some(i) = to.at() {
                 // The next row comes while this one is written.
                 s.prefetch(x, d + i);
@@ -349,14 +349,14 @@ fn normalise<S: Simd>(
     scales: [f32; 2],
 ) {
     let (mean, scale) = (s.splat(mean), s.splat(scales[0]));
-    let mut to = Writer::new(layer, stream);
+    let mut to = Writer::new(s, layer, stream);
     while let Some(i) = to.at() {
         let normed = s.mul(s.sub(load(s, &h[i..], 0.0), mean), scale);
         let shift = load(s, &beta[i..], 0.0);
         to.put(s, s.fma(normed, load(s, &gamma[i..], 0.0), shift));
     }
     let scale = s.splat(scales[1]);
-    let mut to = Writer::new(rms, stream);
+    let mut to = Writer::new(s, rms, stream);
     while let Some(i) = to.at() {
         let normed = s.mul(load(s, &h[i..], 0.0), scale);
         to.put(s, s.mul(normed, load(s, &gamma[i..], 0.0)));

@@ -201,7 +201,7 @@ impl<T: Number> Kernel for Rows<'_, T> {
             let (own, other) = (&self.x[i * d..][..d], &self.x[partner * d..][..d]);
             let lambda = self.lambda.of(i);
             let (share, rest) = (s.splat(lambda), s.splat(1.0 - lambda));
-            let mut to = Writer::new(out, self.stream);
+            let mut to = Writer::new(s, out, self.stream);
             while let Some(i) = to.at() {
                 let other = s.mul(rest, load(s, &other[i..], 0.0));
                 to.put(s, s.fma(share, load(s, &own[i..], 0.0), other));

@@ -247,7 +247,7 @@ impl<T: Number> Kernel for Turn<'_, T> {
                             }
                             row += d;
                         }
-                        let mut to = Writer::new(&mut self.out[range], self.stream);
+                        let mut to = Writer::new(s, &mut self.out[range], self.stream);
                         while let Some(i) = to.at() {
                             // What comes next is read while this is written.
                             s.prefetch(x, count * d + i);

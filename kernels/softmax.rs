@@ -149,7 +149,7 @@ impl Kernel for All<'_> {
             }
             row.write(s, softmax, stream, sum);
             let (max, log_sum) = (s.splat(row.max), s.splat(sum.ln()));
-            let mut to = Writer::new(log, stream);
+            let mut to = Writer::new(s, log, stream);
             while let Some(i) = to.at() {
                 let below = s.sub(load(s, &x[i..], 0.0), max);
                 to.put(s, s.sub(below, log_sum));
@@ -232,15 +232,32 @@ impl<S: Simd> Row<S> {
     }
 
     #[inline(always)]
-    fn write<T: Number>(&self, s: S, out: &mut [T], stream: bool, sum: f32) {
-        for (block, (out, max)) in out.chunks_mut(BLOCK).zip(&self.maxima).enumerate() {
-            let factor = s.splat(self.scale.shrink(max - self.max) / sum);
-            let exponentials = &self.exponentials[block * BLOCK..];
-            let mut to = Writer::new(out, stream);
-            while let Some(i) = to.at() {
-                to.put(s, s.mul(s.load(&exponentials[i..]), factor));
+    fn write<T: Number>(&mut self, s: S, out: &mut [T], stream: bool, sum: f32) {
+        let mut start = 0;
+        while start < self.m {
+            let factor = self.scale.shrink(self.maxima[start / BLOCK] - self.max);
+            if factor != 1.0 {
+                let end = self.m.next_multiple_of(S::LANES).min(start + BLOCK);
+                shrink(s, &mut self.exponentials[start..end], factor);
             }
+            start += BLOCK;
         }
+        let inverse = s.splat(1.0 / sum);
+        let mut to = Writer::new(s, out, stream);
+        while let Some(i) = to.at() {
+            to.put(s, s.mul(s.load(&self.exponentials[i..]), inverse));
+        }
+    }
+}
+
+/// Whole registers times `factor`; the rest stays.
+#[inline(always)]
+fn shrink<S: Simd>(s: S, x: &mut [f32], factor: f32) {
+    let (mut i, factor) = (0, s.splat(factor));
+    while i + S::LANES <= x.len() {
+        let shrunk = s.mul(s.load(&x[i..]), factor);
+        s.store(&mut x[i..], shrunk);
+        i += S::LANES;
     }
 }
 

@@ -115,7 +115,7 @@ const LINE: usize = 64;
 /// Writes a slice register by register, where asked past the caches in whole lines:
 ///
 /// ```text
-/// let mut to = Writer::new(out, stream);
+/// let mut to = Writer::new(s, out, stream);
 /// while let Some(i) = to.at() {
 ///     to.put(s, the register for the elements from i on);
 /// }
@@ -132,11 +132,15 @@ pub(super) struct Writer<'a, T> {
 
 impl<'a, T: Number> Writer<'a, T> {
     #[inline(always)]
-    pub fn new(out: &'a mut [T], stream: bool) -> Writer<'a, T> {
+    pub fn new<S: Simd>(s: S, out: &'a mut [T], stream: bool) -> Writer<'a, T> {
         let (len, per_line) = (out.len(), LINE / size_of::<T>());
         let lead = out.as_ptr().addr().wrapping_neg() % LINE / size_of::<T>();
         let lines = match stream && lead < len {
-            true => [lead, len - (len - lead) % per_line],
+            true => {
+                // The line that is shared with the next row is read before it is written.
+                s.prefetch(out, len - 1);
+                [lead, len - (len - lead) % per_line]
+            }
             false => [len, len],
         };
         Writer { out, at: 0, lines }
@@ -194,7 +198,7 @@ impl Kernel for Copied<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let mut to = Writer::new(self.to, true);
+        let mut to = Writer::new(s, self.to, true);
         while let Some(i) = to.at() {
             to.put(s, load(s, &self.from[i..], 0.0));
         }
@@ -216,7 +220,7 @@ mod tests {
         type Out = ();
         #[inline(always)]
         fn run<S: Simd>(self, s: S) {
-            let mut to = Writer::new(self.to, self.stream);
+            let mut to = Writer::new(s, self.to, self.stream);
             while let Some(i) = to.at() {
                 let v = load(s, &self.from[i..], 0.0);
                 to.put(s, s.add(v, v));
