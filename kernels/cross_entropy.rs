@@ -197,7 +197,7 @@ fn row_loss<S: Simd>(
         let max = s.splat(online.max);
         let mut i = 0;
         while i < count {
-            online.add(s, scale.read(s, block, i, max));
+            online.add(s, scale.read(s, block, i, max, BLOCK));
             i += S::LANES;
         }
     }

@@ -29,10 +29,10 @@ impl<S: Simd> Scale<S> {
     }
 
     /// The exponentials of the register at `i` of a block, below `max`; missing lanes give 0. Asks for
-    /// the line one block further, which may belong to the next row.
+    /// the line `ahead` of it, which may belong to the next row.
     #[inline(always)]
-    pub fn read<T: Number>(&self, s: S, block: &[T], i: usize, max: S::V) -> S::V {
-        s.prefetch(block, i + BLOCK);
+    pub fn read<T: Number>(&self, s: S, block: &[T], i: usize, max: S::V, ahead: usize) -> S::V {
+        s.prefetch(block, i + ahead);
         self.exp(s, s.sub(load(s, &block[i..], f32::NEG_INFINITY), max))
     }
 

@@ -147,7 +147,7 @@ impl Kernel for All<'_> {
                 *lse = limit_of_log(log, softmax, row.max);
                 continue;
             }
-            row.write(s, softmax, stream, sum);
+            row.write(s, softmax, x, stream, sum);
             let (max, log_sum) = (s.splat(row.max), s.splat(sum.ln()));
             let mut to = Writer::new(s, log, stream);
             while let Some(i) = to.at() {
@@ -177,12 +177,15 @@ impl<T: Number> Kernel for Alone<'_, T> {
             let sum = row.read(s, self.x, i * self.m);
             match is_limit(row.max, sum) {
                 true => limit(out, &self.x[i * self.m..][..self.m]),
-                false => row.write(s, out, self.stream, sum),
+                false => row.write(s, out, &self.x[i * self.m..], self.stream, sum),
             }
         }
         s.fence();
     }
 }
+
+/// Rows up to this size are asked for while the row before is worked on; both fit the second cache.
+const NEAR: usize = 32 << 10;
 
 /// What is known of a row before its softmax can be written.
 struct Row<S: Simd> {
@@ -218,10 +221,17 @@ impl<S: Simd> Row<S> {
             let block = &x[at + start..][..count];
             online.raise(s, &self.scale, block);
             *max = online.max;
+            // Half of the next row comes now, half while this one is written.
+            let ahead = if self.m <= NEAR {
+                self.m - start / 2
+            } else {
+                BLOCK
+            };
             let (shift, kept) = (s.splat(*max), &mut self.exponentials[start..]);
             let mut i = 0;
             while i < count {
-                let e = self.scale.read(s, block, i, shift);
+                let ahead = if self.m <= NEAR { ahead - i / 2 } else { ahead };
+                let e = self.scale.read(s, block, i, shift, ahead);
                 s.store(&mut kept[i..], e);
                 online.add(s, e);
                 i += S::LANES;
@@ -232,7 +242,7 @@ impl<S: Simd> Row<S> {
     }
 
     #[inline(always)]
-    fn write<T: Number>(&mut self, s: S, out: &mut [T], stream: bool, sum: f32) {
+    fn write<T: Number>(&mut self, s: S, out: &mut [T], x: &[T], stream: bool, sum: f32) {
         let mut start = 0;
         while start < self.m {
             let factor = self.scale.shrink(self.maxima[start / BLOCK] - self.max);
@@ -244,7 +254,9 @@ impl<S: Simd> Row<S> {
         }
         let inverse = s.splat(1.0 / sum);
         let mut to = Writer::new(s, out, stream);
+        let half = self.m + self.m / 2;
         while let Some(i) = to.at() {
+            s.prefetch(x, half + i / 2);
             to.put(s, s.mul(s.load(&self.exponentials[i..]), inverse));
         }
     }
