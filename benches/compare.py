@@ -18,7 +18,7 @@ import sys
 import time
 
 HERE = pathlib.Path(__file__).parent
-PEERS = ["attention", "attention_bf16", "gemm", "quant", "adam"]
+PEERS = ["attention", "attention_bf16", "gemm", "quant", "adam", "streams"]
 # Seconds: longer than the threads of OpenMP wait actively.
 SETTLE = 0.03
 

@@ -1,10 +1,9 @@
 //! Class-weighted cross-entropy over rows of logits.
 //!
-//! One pass over memory: a block of a row is read, its maximum found, and its exponentials are
-//! added to a running sum that is rescaled when the maximum grows (online softmax, Milakov and
-//! Gimelshein 2018, arXiv 1805.02867). Rows are shared out over threads.
+//! One pass over memory, by the online softmax. Rows are shared out over threads.
 
 use super::cpu::{Tier, split};
+use super::online::{BLOCK, Online, Scale};
 use super::simd::{Kernel, Simd, dispatch};
 use std::fmt;
 
@@ -162,52 +161,47 @@ impl Kernel for Rows<'_> {
         let Shape {
             classes, ignored, ..
         } = self.shape;
+        let scale = Scale::new(s, 1.0);
         for (i, (loss, &target)) in self.losses.iter_mut().zip(self.targets).enumerate() {
             *loss = if target == ignored {
                 0.0
             } else {
-                let row = &self.logits[i * classes..][..classes];
-                row_loss(s, row, target as usize)
+                row_loss(
+                    s,
+                    &scale,
+                    self.logits,
+                    i * classes,
+                    classes,
+                    target as usize,
+                )
             };
         }
     }
 }
 
-/// Logits that are read together: 4 KiB stay in the first cache between their two uses.
-const BLOCK: usize = 1024;
-
-/// `max + ln Σ exp(z − max) − z[target]`
+/// `max + ln Σ exp(z − max) − z[target]` of the row that starts at `at`.
 #[inline(always)]
-fn row_loss<S: Simd>(s: S, row: &[f32], target: usize) -> f32 {
-    // The smallest number, not −∞: −∞ − (−∞) would be NaN.
-    let (mut max, mut sums) = (f32::MIN, s.splat(0.0));
-    let (whole, rest) = row.split_at(row.len() / S::LANES * S::LANES);
-    // What does not fill a register comes with −∞, whose exponential is 0.
-    let mut last = [f32::NEG_INFINITY; 16];
-    last[..rest.len()].copy_from_slice(rest);
-    add(s, &last[..S::LANES], &mut max, &mut sums);
-    for block in whole.chunks(BLOCK) {
-        add(s, block, &mut max, &mut sums);
+fn row_loss<S: Simd>(
+    s: S,
+    scale: &Scale<S>,
+    logits: &[f32],
+    at: usize,
+    classes: usize,
+    target: usize,
+) -> f32 {
+    let mut online = Online::new(s);
+    for start in (at..at + classes).step_by(BLOCK) {
+        let count = BLOCK.min(at + classes - start);
+        let block = &logits[start..start + count];
+        online.raise(s, scale, block);
+        let max = s.splat(online.max);
+        let mut i = 0;
+        while i < count {
+            online.add(s, scale.read(s, block, i, max, BLOCK));
+            i += S::LANES;
+        }
     }
-    max - row[target] + s.sum(sums).ln()
-}
-
-/// Adds exp(z − max) of whole registers to `sums`, after rescaling them to a larger maximum.
-#[inline(always)]
-fn add<S: Simd>(s: S, block: &[f32], max: &mut f32, sums: &mut S::V) {
-    let mut largest = s.splat(*max);
-    for z in block.chunks_exact(S::LANES) {
-        largest = s.max(s.load(z), largest);
-    }
-    let largest = s.largest(largest);
-    if largest > *max {
-        *sums = s.mul(*sums, s.splat((*max - largest).exp()));
-        *max = largest;
-    }
-    let shift = s.splat(-*max);
-    for z in block.chunks_exact(S::LANES) {
-        *sums = s.add(*sums, s.exp(s.add(s.load(z), shift)));
-    }
+    online.max - logits[at + target] + online.sum(s).ln()
 }
 
 #[cfg(test)]

@@ -1,10 +1,12 @@
-//! Residual sum, LayerNorm and RMSNorm of every row, fused: each input is read from memory once.
+//! LayerNorm and RMSNorm of every row, each alone, or fused with the residual sum: each input is read
+//! from memory once.
 //!
 //! The second and third pass over a row find it in the first cache. The variance is that of the
 //! centred values, since mean(h²) − mean(h)² loses all digits where the mean is large.
 
 use super::cpu::{Tier, split, threads};
 use super::simd::{Kernel, Simd, dispatch};
+use super::stream::{Number, Writer, is_large, load};
 use std::fmt;
 
 /// What is normalised and how, row-major `[rows features]`.
@@ -81,6 +83,7 @@ fn residual_norms_on(tier: Tier, out: Output<'_>, input: Input<'_>) -> Result<()
     if rows == 0 {
         return Ok(());
     }
+    let stream = is_large(out.sum);
     let sums = out.sum.chunks_exact_mut(d);
     let layers = out.layer_norm.chunks_exact_mut(d);
     let rms = out.rms_norm.chunks_exact_mut(d);
@@ -93,15 +96,135 @@ fn residual_norms_on(tier: Tier, out: Output<'_>, input: Input<'_>) -> Result<()
             sublayer: &input.sublayer[range],
             ..input
         };
-        dispatch(tier, Rows { outs, input });
+        let rows = Rows {
+            outs,
+            input,
+            stream,
+        };
+        dispatch(tier, rows);
     });
     Ok(())
+}
+
+/// LayerNorm (Ba et al. 2016, arXiv 1607.06450) of the rows of `x` `[rows features]`, in f32 or bf16
+/// with sums in f32: (x − mean) / √(variance + eps)·γ + β; `gamma` and `beta` `[features]`.
+///
+/// # Errors
+/// Where a slice does not fit; `x` sets the number of rows, `gamma` the number of features.
+pub fn layer_norm<T: Number>(
+    out: &mut [T],
+    x: &[T],
+    gamma: &[T],
+    beta: &[T],
+    eps: f32,
+) -> Result<(), Error> {
+    norm_on(Tier::current(), out, x, [gamma, beta], Norm::Layer, eps)
+}
+
+/// RMSNorm (Zhang and Sennrich 2019, arXiv 1910.07467) of the rows of `x` `[rows features]`, in f32 or
+/// bf16 with sums in f32: x / √(mean(x²) + eps)·γ; `gamma` `[features]`.
+///
+/// # Errors
+/// As for [`layer_norm`].
+pub fn rms_norm<T: Number>(out: &mut [T], x: &[T], gamma: &[T], eps: f32) -> Result<(), Error> {
+    norm_on(Tier::current(), out, x, [gamma, gamma], Norm::Rms, eps)
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Norm {
+    Layer,
+    Rms,
+}
+
+fn norm_on<T: Number>(
+    tier: Tier,
+    out: &mut [T],
+    x: &[T],
+    [gamma, beta]: [&[T]; 2],
+    norm: Norm,
+    eps: f32,
+) -> Result<(), Error> {
+    let d = gamma.len();
+    let rows = x.len().checked_div(d).unwrap_or(0);
+    for (name, want, got) in [
+        ("x", rows * d, x.len()),
+        ("beta", d, beta.len()),
+        ("out", x.len(), out.len()),
+    ] {
+        if want != got {
+            return Err(Error { name, want, got });
+        }
+    }
+    let stream = is_large(out);
+    split(out, d, |rows, out| {
+        let part = Normed {
+            out,
+            x: &x[rows.start * d..rows.end * d],
+            gamma,
+            beta,
+            norm,
+            eps,
+            stream,
+        };
+        dispatch(tier, part);
+    });
+    Ok(())
+}
+
+/// Whole rows for one norm; `beta` for LayerNorm.
+struct Normed<'a, T> {
+    out: &'a mut [T],
+    x: &'a [T],
+    gamma: &'a [T],
+    beta: &'a [T],
+    norm: Norm,
+    eps: f32,
+    stream: bool,
+}
+
+impl<T: Number> Kernel for Normed<'_, T> {
+    type Out = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let (d, stream) = (self.gamma.len(), self.stream);
+        if d == 0 {
+            return;
+        }
+        let (gamma, beta) = (self.gamma, self.beta);
+        let rows = self.out.chunks_exact_mut(d).zip(self.x.chunks_exact(d));
+        for (out, x) in rows {
+            let mean = match self.norm {
+                Norm::Layer => sum(s, x) / d as f32,
+                Norm::Rms => 0.0,
+            };
+            let scale = s.splat(1.0 / (squares(s, x, mean) / d as f32 + self.eps).sqrt());
+            let centre = s.splat(mean);
+            let mut to = Writer::new(s, out, stream);
+            while let Some(i) = to.at() {
+                // The next row comes while this one is written.
+                s.prefetch(x, d + i);
+                let gain = load(s, &gamma[i..], 0.0);
+                let x = load(s, &x[i..], 0.0);
+                let v = match self.norm {
+                    Norm::Layer => {
+                        let normed = s.mul(s.sub(x, centre), scale);
+                        s.fma(normed, gain, load(s, &beta[i..], 0.0))
+                    }
+                    Norm::Rms => s.mul(s.mul(x, scale), gain),
+                };
+                to.put(s, v);
+            }
+        }
+        s.fence();
+    }
 }
 
 /// Whole rows, each with the rows of its three outputs.
 struct Rows<'a, 'b> {
     outs: &'a mut [[&'b mut [f32]; 3]],
     input: Input<'a>,
+    stream: bool,
 }
 
 impl Kernel for Rows<'_, '_> {
@@ -121,55 +244,97 @@ impl Kernel for Rows<'_, '_> {
             // mean(h²) without another pass: both terms are positive, nothing cancels.
             let mean_square = variance + mean * mean;
             let scales = [variance, mean_square].map(|square| 1.0 / (square + eps).sqrt());
-            normalise(s, [layer, rms], sum, [gamma, beta], mean, scales);
+            let outs = [&mut **layer, &mut **rms];
+            normalise(s, outs, self.stream, sum, [gamma, beta], mean, scales);
         }
+        s.fence();
     }
 }
 
-/// Registers that sum side by side, so that an addition need not wait for the one before.
-const CHAINS: usize = 4;
+/// Four sums side by side, so that an addition need not wait for the one before.
+struct Sums<S: Simd>(S::V, S::V, S::V, S::V);
 
-/// The total of all lanes of all chains, and of the rest that fills no block.
+impl<S: Simd> Sums<S> {
+    #[inline(always)]
+    fn new(s: S) -> Sums<S> {
+        let zero = s.splat(0.0);
+        Sums(zero, zero, zero, zero)
+    }
+
+    /// The total, with the rest that fills no block.
+    #[inline(always)]
+    fn total(self, s: S, rest: f32) -> f32 {
+        s.sum(s.add(s.add(self.0, self.1), s.add(self.2, self.3))) + rest
+    }
+}
+
+/// Σ x
 #[inline(always)]
-fn total<S: Simd>(s: S, [a, b, c, d]: [S::V; CHAINS], rest: f32) -> f32 {
-    s.sum(s.add(s.add(a, b), s.add(c, d))) + rest
+fn sum<T: Number, S: Simd>(s: S, x: &[T]) -> f32 {
+    let (mut sums, mut i, step) = (Sums::new(s), 0, S::LANES);
+    while i + 4 * step <= x.len() {
+        sums.0 = s.add(T::load(s, &x[i..]), sums.0);
+        sums.1 = s.add(T::load(s, &x[i + step..]), sums.1);
+        sums.2 = s.add(T::load(s, &x[i + 2 * step..]), sums.2);
+        sums.3 = s.add(T::load(s, &x[i + 3 * step..]), sums.3);
+        i += 4 * step;
+    }
+    let mut rest = 0.0;
+    while i < x.len() {
+        rest += x[i].number();
+        i += 1;
+    }
+    sums.total(s, rest)
 }
 
 /// Writes x + y and gives its sum.
 #[inline(always)]
 fn add<S: Simd>(s: S, out: &mut [f32], x: &[f32], y: &[f32]) -> f32 {
-    let mut chains = [s.splat(0.0); CHAINS];
-    let block = CHAINS * S::LANES;
-    let whole = x.len() / block * block;
-    for at in (0..whole).step_by(block) {
-        for (i, chain) in (at..).step_by(S::LANES).zip(&mut chains) {
-            let h = s.add(s.load(&x[i..]), s.load(&y[i..]));
-            s.store(&mut out[i..], h);
-            *chain = s.add(*chain, h);
-        }
+    let (mut sums, mut i, step) = (Sums::new(s), 0, S::LANES);
+    while i + 2 * step <= x.len() {
+        let a = s.add(s.load(&x[i..]), s.load(&y[i..]));
+        let b = s.add(s.load(&x[i + step..]), s.load(&y[i + step..]));
+        s.store(&mut out[i..], a);
+        s.store(&mut out[i + step..], b);
+        sums.0 = s.add(a, sums.0);
+        sums.1 = s.add(b, sums.1);
+        i += 2 * step;
     }
     let mut rest = 0.0;
-    for i in whole..x.len() {
+    while i < x.len() {
         out[i] = x[i] + y[i];
         rest += out[i];
+        i += 1;
     }
-    total(s, chains, rest)
+    sums.total(s, rest)
 }
 
-/// Σ (h − mean)²
+/// sum + (x − mean)² of the register at `i`.
 #[inline(always)]
-fn squares<S: Simd>(s: S, h: &[f32], mean: f32) -> f32 {
-    let mut chains = [s.splat(0.0); CHAINS];
-    let block = CHAINS * S::LANES;
-    let whole = h.len() / block * block;
-    for at in (0..whole).step_by(block) {
-        for (i, chain) in (at..).step_by(S::LANES).zip(&mut chains) {
-            let centred = s.add(s.load(&h[i..]), s.splat(-mean));
-            *chain = s.fma(centred, centred, *chain);
-        }
+fn square<T: Number, S: Simd>(s: S, x: &[T], i: usize, mean: S::V, sum: S::V) -> S::V {
+    let centred = s.sub(T::load(s, &x[i..]), mean);
+    s.fma(centred, centred, sum)
+}
+
+/// Σ (x − mean)²
+#[inline(always)]
+fn squares<T: Number, S: Simd>(s: S, x: &[T], mean: f32) -> f32 {
+    let (mut sums, mut i, step) = (Sums::new(s), 0, S::LANES);
+    let centre = s.splat(mean);
+    while i + 4 * step <= x.len() {
+        sums.0 = square(s, x, i, centre, sums.0);
+        sums.1 = square(s, x, i + step, centre, sums.1);
+        sums.2 = square(s, x, i + 2 * step, centre, sums.2);
+        sums.3 = square(s, x, i + 3 * step, centre, sums.3);
+        i += 4 * step;
     }
-    let rest = h[whole..].iter().map(|h| (h - mean) * (h - mean)).sum();
-    total(s, chains, rest)
+    let mut rest = 0.0;
+    while i < x.len() {
+        let centred = x[i].number() - mean;
+        rest += centred * centred;
+        i += 1;
+    }
+    sums.total(s, rest)
 }
 
 /// layer = (h − mean)·scale₀·γ + β and rms = h·scale₁·γ.
@@ -177,21 +342,24 @@ fn squares<S: Simd>(s: S, h: &[f32], mean: f32) -> f32 {
 fn normalise<S: Simd>(
     s: S,
     [layer, rms]: [&mut [f32]; 2],
+    stream: bool,
     h: &[f32],
     [gamma, beta]: [&[f32]; 2],
     mean: f32,
     scales: [f32; 2],
 ) {
-    let whole = h.len() / S::LANES * S::LANES;
-    for i in (0..whole).step_by(S::LANES) {
-        let (value, gain) = (s.load(&h[i..]), s.load(&gamma[i..]));
-        let normed = s.mul(s.add(value, s.splat(-mean)), s.splat(scales[0]));
-        s.store(&mut layer[i..], s.fma(normed, gain, s.load(&beta[i..])));
-        s.store(&mut rms[i..], s.mul(s.mul(value, s.splat(scales[1])), gain));
+    let (mean, scale) = (s.splat(mean), s.splat(scales[0]));
+    let mut to = Writer::new(s, layer, stream);
+    while let Some(i) = to.at() {
+        let normed = s.mul(s.sub(load(s, &h[i..], 0.0), mean), scale);
+        let shift = load(s, &beta[i..], 0.0);
+        to.put(s, s.fma(normed, load(s, &gamma[i..], 0.0), shift));
     }
-    for i in whole..h.len() {
-        layer[i] = (h[i] - mean) * scales[0] * gamma[i] + beta[i];
-        rms[i] = h[i] * scales[1] * gamma[i];
+    let scale = s.splat(scales[1]);
+    let mut to = Writer::new(s, rms, stream);
+    while let Some(i) = to.at() {
+        let normed = s.mul(load(s, &h[i..], 0.0), scale);
+        to.put(s, s.mul(normed, load(s, &gamma[i..], 0.0)));
     }
 }
 

@@ -1,8 +1,13 @@
 //! Rotary position embedding in both layouts of the pairs.
+//!
+//! Turned rows are collected in the first cache, so that they leave it in whole lines, whatever the
+//! head's size and the output's alignment.
 
 use super::cpu::{Tier, split, threads};
 use super::simd::{Kernel, Simd, dispatch};
+use super::stream::{Number, Writer, is_large};
 use std::fmt;
+use std::ops::Range;
 
 /// Which two dimensions of a head make a pair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,26 +116,26 @@ impl Table {
         Ok(Table { shape, values })
     }
 
-    /// Writes `x` `[batch heads rows head_dim]`, turned, to `out`. There may be any number of heads
-    /// (grouped k has fewer than q). Rows are spread over the threads.
+    /// Writes `x` `[batch heads rows head_dim]`, turned, to `out`, in f32 or bf16. There may be any
+    /// number of heads (grouped k has fewer than q). Rows are spread over the threads.
     ///
     /// # Errors
     /// When `x` or `out` does not have the elements of `heads` heads.
-    pub fn rotate(
+    pub fn rotate<T: Number>(
         &self,
-        out: &mut [f32],
-        x: &[f32],
+        out: &mut [T],
+        x: &[T],
         heads: usize,
         layout: Layout,
     ) -> Result<(), Error> {
         self.rotate_on(Tier::current(), out, x, heads, layout)
     }
 
-    fn rotate_on(
+    fn rotate_on<T: Number>(
         &self,
         tier: Tier,
-        out: &mut [f32],
-        x: &[f32],
+        out: &mut [T],
+        x: &[T],
         heads: usize,
         layout: Layout,
     ) -> Result<(), Error> {
@@ -139,23 +144,18 @@ impl Table {
         if let Some(got) = [x.len(), out.len()].into_iter().find(|got| *got != want) {
             return Err(Error::Elements { got, want });
         }
+        let stream = is_large(out);
         split(out, head_dim, |items, out| {
-            let mut first = items.start;
-            while first < items.end {
-                // As far as tokens follow each other: to the end of a head.
-                let last = items.end.min((first / rows + 1) * rows);
-                let token = first / (heads * rows) * rows + first % rows;
-                let range = |at: usize| at * head_dim..(at + last - first) * head_dim;
-                let part = Turn {
-                    out: &mut out[range(first - items.start)],
-                    x: &x[range(first)],
-                    angles: &self.values[range(token)],
-                    head_dim,
-                    layout,
-                };
-                dispatch(tier, part);
-                first = last;
-            }
+            let part = Turn {
+                out,
+                x: &x[items.start * head_dim..items.end * head_dim],
+                items,
+                table: self,
+                tokens: [rows, heads * rows],
+                layout,
+                stream,
+            };
+            dispatch(tier, part);
         });
         Ok(())
     }
@@ -195,67 +195,111 @@ pub fn name() -> String {
     format!("rope, {}, {} threads", Tier::current().name(), threads())
 }
 
-/// Tokens of one head and their angles.
-struct Turn<'a> {
-    out: &'a mut [f32],
-    x: &'a [f32],
-    angles: &'a [f32],
-    head_dim: usize,
+/// Items of the tensor, each one token of one head.
+struct Turn<'a, T> {
+    out: &'a mut [T],
+    x: &'a [T],
+    items: Range<usize>,
+    table: &'a Table,
+    /// Items in a head, and in a sequence.
+    tokens: [usize; 2],
     layout: Layout,
+    stream: bool,
 }
 
-impl Kernel for Turn<'_> {
+/// Angles that stay in the second cache while all heads use them, and numbers that are collected
+/// before they are written.
+const ANGLES: usize = 32 << 10;
+const COLLECTED: usize = 2 << 10;
+
+impl<T: Number> Kernel for Turn<'_, T> {
     type Out = ();
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let d = self.head_dim;
-        let rows = self.out.chunks_exact_mut(d).zip(self.x.chunks_exact(d));
-        for ((out, x), angles) in rows.zip(self.angles.chunks_exact(d)) {
-            match self.layout {
-                Layout::Interleaved => interleaved(s, out, x, angles),
-                Layout::HalfSplit => half_split(s, out, x, angles),
+        let d = self.table.shape.head_dim;
+        let [head, sequence] = self.tokens;
+        let Range { start, end } = self.items;
+        let together = (COLLECTED / d).max(1);
+        // Registers are loaded whole, so there is room behind the end.
+        let mut turned = vec![0.0; together * d + S::LANES];
+        let block = (ANGLES / d).next_multiple_of(together);
+        for batch in start / sequence..end.div_ceil(sequence) {
+            let own = start.max(batch * sequence)..end.min((batch + 1) * sequence);
+            for first in (0..head).step_by(block) {
+                let tokens = first..head.min(first + block);
+                for h in own.start / head..own.end.div_ceil(head) {
+                    let from = own.start.max(h * head + tokens.start);
+                    let to = own.end.min(h * head + tokens.end);
+                    for at in (from..to).step_by(together) {
+                        let count = together.min(to - at);
+                        let token = batch * head + at % head;
+                        let angles = &self.table.values[token * d..][..count * d];
+                        let range = (at - start) * d..(at - start + count) * d;
+                        let x = &self.x[range.clone()];
+                        let mut row = 0;
+                        while row < count * d {
+                            let out = &mut turned[row..row + d];
+                            let (x, angles) = (&x[row..row + d], &angles[row..row + d]);
+                            match self.layout {
+                                Layout::Interleaved => interleaved(s, out, x, angles),
+                                Layout::HalfSplit => half_split(s, out, x, angles),
+                            }
+                            row += d;
+                        }
+                        let mut to = Writer::new(s, &mut self.out[range], self.stream);
+                        while let Some(i) = to.at() {
+                            // What comes next is read while this is written.
+                            s.prefetch(x, count * d + i);
+                            to.put(s, s.load(&turned[i..]));
+                        }
+                    }
+                }
             }
         }
+        s.fence();
     }
 }
 
 #[inline(always)]
-fn interleaved<S: Simd>(s: S, out: &mut [f32], x: &[f32], angles: &[f32]) {
+fn interleaved<T: Number, S: Simd>(s: S, out: &mut [f32], x: &[T], angles: &[f32]) {
     let half = x.len() / 2;
     let (cos, sin) = angles.split_at(half);
     let whole = half / S::LANES * S::LANES;
-    for i in (0..whole).step_by(S::LANES) {
+    let mut i = 0;
+    while i < whole {
         // Each angle turns two neighbours.
         let (cos, sin) = (s.twice(s.load(&cos[i..])), s.twice(s.load(&sin[i..])));
-        for (at, part) in [2 * i, 2 * i + S::LANES].into_iter().zip([0, 1]) {
-            s.store(
-                &mut out[at..],
-                s.turn(s.load(&x[at..]), cos[part], sin[part]),
-            );
-        }
+        let (x0, x1) = (&x[2 * i..], &x[2 * i + S::LANES..]);
+        let out = &mut out[2 * i..];
+        s.store(out, s.turn(T::load(s, x0), cos[0], sin[0]));
+        let second = s.turn(T::load(s, x1), cos[1], sin[1]);
+        s.store(&mut out[S::LANES..], second);
+        i += S::LANES;
     }
     for i in whole..half {
-        [out[2 * i], out[2 * i + 1]] = turn(x[2 * i], x[2 * i + 1], cos[i], sin[i]);
+        [out[2 * i], out[2 * i + 1]] =
+            turn(x[2 * i].number(), x[2 * i + 1].number(), cos[i], sin[i]);
     }
 }
 
 #[inline(always)]
-fn half_split<S: Simd>(s: S, out: &mut [f32], x: &[f32], angles: &[f32]) {
+fn half_split<T: Number, S: Simd>(s: S, out: &mut [f32], x: &[T], angles: &[f32]) {
     let half = x.len() / 2;
     let (cos, sin) = angles.split_at(half);
     let (x0, x1) = x.split_at(half);
     let (out0, out1) = out.split_at_mut(half);
     let whole = half / S::LANES * S::LANES;
-    for i in (0..whole).step_by(S::LANES) {
-        let (x0, x1) = (s.load(&x0[i..]), s.load(&x1[i..]));
+    let mut i = 0;
+    while i < whole {
+        let (x0, x1) = (T::load(s, &x0[i..]), T::load(s, &x1[i..]));
         let (cos, sin) = (s.load(&cos[i..]), s.load(&sin[i..]));
-        let minus = s.mul(sin, s.splat(-1.0));
-        s.store(&mut out0[i..], s.fma(x0, cos, s.mul(x1, minus)));
+        s.store(&mut out0[i..], s.sub(s.mul(x0, cos), s.mul(x1, sin)));
         s.store(&mut out1[i..], s.fma(x1, cos, s.mul(x0, sin)));
+        i += S::LANES;
     }
     for i in whole..half {
-        [out0[i], out1[i]] = turn(x0[i], x1[i], cos[i], sin[i]);
+        [out0[i], out1[i]] = turn(x0[i].number(), x1[i].number(), cos[i], sin[i]);
     }
 }
 

@@ -56,6 +56,47 @@ pub trait Simd: Copy {
         self.scale(p, n, x)
     }
 
+    fn sub(self, a: Self::V, b: Self::V) -> Self::V;
+    /// `y` in the lanes where `w` is not 0, and 0 elsewhere: 0·∞ is then 0.
+    fn weighed(self, w: Self::V, y: Self::V) -> Self::V;
+    /// y·2ⁿ, where n + 127 ≥ 0 stands in the low bits of `biased`; 0 for n = −127.
+    fn times_power(self, y: Self::V, biased: Self::V) -> Self::V;
+    /// Fewer than `LANES` numbers, which need no alignment, then copies of `fill`.
+    fn load_part(self, from: &[f32], fill: f32) -> Self::V;
+    /// Writes the first lanes, as many as there is room for, but fewer than `LANES`.
+    fn store_part(self, to: &mut [f32], v: Self::V);
+    /// As [`Simd::store`], past the caches where the address is a multiple of the register's bytes:
+    /// the line is not read before it is overwritten. Call [`Simd::fence`] after the last.
+    fn stream(self, to: &mut [f32], v: Self::V);
+    /// The first `LANES` numbers as f32. Panics when there are fewer.
+    fn widen(self, from: &[bf16]) -> Self::V;
+    /// The first `LANES` numbers rounded to the nearest bf16, ties to even. Panics without room.
+    fn round_to(self, to: &mut [bf16], v: Self::V);
+    /// As [`Simd::round_to`] and [`Simd::stream`].
+    fn stream_round_to(self, to: &mut [bf16], v: Self::V);
+    /// Makes what was streamed visible to other threads.
+    fn fence(self);
+    /// Asks for the cache line of element `at`, which may lie behind the end.
+    fn prefetch<T>(self, from: &[T], at: usize);
+
+    /// 2^(c·d) for c·d ≤ 127 and `least` = −127/c; 0 for d ≤ `least`. NaN stays NaN. The relative
+    /// error is 2e-7 + |c·d|·1e-7: with c = log₂e / T, for exp(d / T) in one step less than `exp`.
+    ///
+    /// c·d = n + r with |r| ≤ ½, and 2ʳ is a polynomial with the least relative error (9e-8) among
+    /// those that give 2⁰ = 1.
+    #[inline(always)]
+    fn exp_scaled(self, d: Self::V, c: Self::V, least: Self::V) -> Self::V {
+        let d = self.max(least, d);
+        let round = self.splat(ROUND + 127.0);
+        let biased = self.fma(d, c, round);
+        let r = self.fma(d, c, self.sub(round, biased));
+        let mut p = self.splat(POWER_OF_TWO[0]);
+        for c in &POWER_OF_TWO[1..] {
+            p = self.fma(p, r, self.splat(*c));
+        }
+        self.times_power(p, biased)
+    }
+
     /// 2ˣ for x ≤ 127 within 2⁻¹³ of itself, for results that are rounded to bf16 or sums of them; 0
     /// below −87. NaN stays NaN.
     ///
@@ -128,6 +169,20 @@ pub fn round(x: f32) -> bf16 {
     let nan = bits >> 16 | 0x40;
     bf16::from_bits(if x.is_nan() { nan } else { nearest } as u16)
 }
+
+/// The coefficients of r⁵ to r⁰ in 2ʳ.
+#[expect(
+    clippy::approx_constant,
+    reason = "fitted; close to ln 2, as it must be"
+)]
+const POWER_OF_TWO: [f32; 6] = [
+    1.326_472_7e-3,
+    9.671_513e-3,
+    5.550_733_6e-2,
+    2.402_224_2e-1,
+    6.931_47e-1,
+    1.0,
+];
 
 /// The coefficients of r⁶ to r⁰.
 const POLYNOMIAL: [f32; 7] = [
@@ -325,6 +380,48 @@ impl Simd for Portable {
     fn pick(self, table: &[f32; 8], v: [f32; 4]) -> [f32; 4] {
         v.map(|x| table[(x.to_bits() >> 23 & 7) as usize])
     }
+    #[inline(always)]
+    fn sub(self, a: [f32; 4], b: [f32; 4]) -> [f32; 4] {
+        lanes(|i| a[i] - b[i])
+    }
+    #[inline(always)]
+    fn weighed(self, w: [f32; 4], y: [f32; 4]) -> [f32; 4] {
+        lanes(|i| if w[i] == 0.0 { 0.0 } else { y[i] })
+    }
+    #[inline(always)]
+    fn times_power(self, y: [f32; 4], biased: [f32; 4]) -> [f32; 4] {
+        lanes(|i| y[i] * f32::from_bits(biased[i].to_bits() << 23))
+    }
+    #[inline(always)]
+    fn load_part(self, from: &[f32], fill: f32) -> [f32; 4] {
+        lanes(|i| from.get(i).copied().unwrap_or(fill))
+    }
+    #[inline(always)]
+    fn store_part(self, to: &mut [f32], v: [f32; 4]) {
+        to.copy_from_slice(&v[..to.len()]);
+    }
+    #[inline(always)]
+    fn stream(self, to: &mut [f32], v: [f32; 4]) {
+        self.store(to, v);
+    }
+    #[inline(always)]
+    fn widen(self, from: &[bf16]) -> [f32; 4] {
+        let from: &[bf16; 4] = from.first_chunk().expect("a whole register");
+        lanes(|i| from[i].to_f32())
+    }
+    #[inline(always)]
+    fn round_to(self, to: &mut [bf16], v: [f32; 4]) {
+        let to: &mut [bf16; 4] = to.first_chunk_mut().expect("a whole register");
+        *to = v.map(bf16::from_f32);
+    }
+    #[inline(always)]
+    fn stream_round_to(self, to: &mut [bf16], v: [f32; 4]) {
+        self.round_to(to, v);
+    }
+    #[inline(always)]
+    fn fence(self) {}
+    #[inline(always)]
+    fn prefetch<T>(self, _: &[T], _: usize) {}
 }
 
 /// One instruction for each function, on unaligned data.
@@ -554,6 +651,86 @@ mod x86 {
                 _mm512_permutexvar_ps(exponent, table)
             }
         }
+        #[inline(always)]
+        fn sub(self, a: __m512, b: __m512) -> __m512 {
+            // SAFETY: as for `splat`.
+            unsafe { _mm512_sub_ps(a, b) }
+        }
+        #[inline(always)]
+        fn weighed(self, w: __m512, y: __m512) -> __m512 {
+            // SAFETY: as for `splat`. «Not equal» keeps NaN.
+            unsafe {
+                let kept = _mm512_cmp_ps_mask::<_CMP_NEQ_UQ>(w, _mm512_setzero_ps());
+                _mm512_maskz_mov_ps(kept, y)
+            }
+        }
+        #[inline(always)]
+        fn times_power(self, y: __m512, biased: __m512) -> __m512 {
+            // SAFETY: as for `splat`. n + 127 in the exponent's bits is 2ⁿ.
+            unsafe {
+                let power = _mm512_slli_epi32::<23>(_mm512_castps_si512(biased));
+                _mm512_mul_ps(y, _mm512_castsi512_ps(power))
+            }
+        }
+        #[inline(always)]
+        fn load_part(self, from: &[f32], fill: f32) -> __m512 {
+            let mask = first_lanes(from.len());
+            // SAFETY: as for `splat`; lanes behind the end are not read.
+            unsafe { _mm512_mask_loadu_ps(_mm512_set1_ps(fill), mask, from.as_ptr()) }
+        }
+        #[inline(always)]
+        fn store_part(self, to: &mut [f32], v: __m512) {
+            let mask = first_lanes(to.len());
+            // SAFETY: as for `splat`; lanes behind the end are not written.
+            unsafe { _mm512_mask_storeu_ps(to.as_mut_ptr(), mask, v) }
+        }
+        #[inline(always)]
+        fn stream(self, to: &mut [f32], v: __m512) {
+            let to: &mut [f32; 16] = to.first_chunk_mut().expect("a whole register");
+            // SAFETY: there is room for 16 numbers, and the address is aligned where it must be.
+            unsafe {
+                match to.as_ptr().addr() % 64 {
+                    0 => _mm512_stream_ps(to.as_mut_ptr(), v),
+                    _ => _mm512_storeu_ps(to.as_mut_ptr(), v),
+                }
+            }
+        }
+        #[inline(always)]
+        fn widen(self, from: &[bf16]) -> __m512 {
+            let from: &[bf16; 16] = from.first_chunk().expect("a whole register");
+            // SAFETY: 16 numbers are there. A bf16 is the upper half of an f32.
+            unsafe {
+                let bits = _mm512_cvtepu16_epi32(_mm256_loadu_si256(from.as_ptr().cast()));
+                _mm512_castsi512_ps(_mm512_slli_epi32::<16>(bits))
+            }
+        }
+        #[inline(always)]
+        fn round_to(self, to: &mut [bf16], v: __m512) {
+            let to: &mut [bf16; 16] = to.first_chunk_mut().expect("a whole register");
+            // SAFETY: there is room for 16 numbers.
+            unsafe { _mm256_storeu_si256(to.as_mut_ptr().cast(), rounded_512(v)) }
+        }
+        #[inline(always)]
+        fn stream_round_to(self, to: &mut [bf16], v: __m512) {
+            let to: &mut [bf16; 16] = to.first_chunk_mut().expect("a whole register");
+            // SAFETY: there is room for 16 numbers, and the address is aligned where it must be.
+            unsafe {
+                match to.as_ptr().addr() % 32 {
+                    0 => _mm256_stream_si256(to.as_mut_ptr().cast(), rounded_512(v)),
+                    _ => _mm256_storeu_si256(to.as_mut_ptr().cast(), rounded_512(v)),
+                }
+            }
+        }
+        #[inline(always)]
+        fn fence(self) {
+            // SAFETY: every x86-64 processor has it.
+            unsafe { _mm_sfence() }
+        }
+        #[inline(always)]
+        fn prefetch<T>(self, from: &[T], at: usize) {
+            // SAFETY: a prefetch of any address is allowed; it reads nothing.
+            unsafe { _mm_prefetch::<_MM_HINT_T1>(from.as_ptr().wrapping_add(at).cast()) }
+        }
     }
 
     /// Proof of AVX2 and FMA.
@@ -767,6 +944,140 @@ mod x86 {
                 let exponent = _mm256_srli_epi32::<23>(_mm256_castps_si256(v));
                 _mm256_permutevar8x32_ps(_mm256_loadu_ps(table.as_ptr()), exponent)
             }
+        }
+        #[inline(always)]
+        fn sub(self, a: __m256, b: __m256) -> __m256 {
+            // SAFETY: as for `splat`.
+            unsafe { _mm256_sub_ps(a, b) }
+        }
+        #[inline(always)]
+        fn weighed(self, w: __m256, y: __m256) -> __m256 {
+            // SAFETY: as for `splat`. «Not equal» keeps NaN.
+            unsafe { _mm256_and_ps(_mm256_cmp_ps::<_CMP_NEQ_UQ>(w, _mm256_setzero_ps()), y) }
+        }
+        #[inline(always)]
+        fn times_power(self, y: __m256, biased: __m256) -> __m256 {
+            // SAFETY: as for `splat`. n + 127 in the exponent's bits is 2ⁿ.
+            unsafe {
+                let power = _mm256_slli_epi32::<23>(_mm256_castps_si256(biased));
+                _mm256_mul_ps(y, _mm256_castsi256_ps(power))
+            }
+        }
+        #[inline(always)]
+        fn load_part(self, from: &[f32], fill: f32) -> __m256 {
+            // SAFETY: as for `splat`; lanes behind the end are not read.
+            unsafe {
+                let mask = first_lanes_256(from.len());
+                let v = _mm256_maskload_ps(from.as_ptr(), mask);
+                _mm256_blendv_ps(_mm256_set1_ps(fill), v, _mm256_castsi256_ps(mask))
+            }
+        }
+        #[inline(always)]
+        fn store_part(self, to: &mut [f32], v: __m256) {
+            // SAFETY: as for `splat`; lanes behind the end are not written.
+            unsafe { _mm256_maskstore_ps(to.as_mut_ptr(), first_lanes_256(to.len()), v) }
+        }
+        #[inline(always)]
+        fn stream(self, to: &mut [f32], v: __m256) {
+            let to: &mut [f32; 8] = to.first_chunk_mut().expect("a whole register");
+            // SAFETY: there is room for 8 numbers, and the address is aligned where it must be.
+            unsafe {
+                match to.as_ptr().addr() % 32 {
+                    0 => _mm256_stream_ps(to.as_mut_ptr(), v),
+                    _ => _mm256_storeu_ps(to.as_mut_ptr(), v),
+                }
+            }
+        }
+        #[inline(always)]
+        fn widen(self, from: &[bf16]) -> __m256 {
+            let from: &[bf16; 8] = from.first_chunk().expect("a whole register");
+            // SAFETY: 8 numbers are there. A bf16 is the upper half of an f32.
+            unsafe {
+                let bits = _mm256_cvtepu16_epi32(_mm_loadu_si128(from.as_ptr().cast()));
+                _mm256_castsi256_ps(_mm256_slli_epi32::<16>(bits))
+            }
+        }
+        #[inline(always)]
+        fn round_to(self, to: &mut [bf16], v: __m256) {
+            let to: &mut [bf16; 8] = to.first_chunk_mut().expect("a whole register");
+            // SAFETY: there is room for 8 numbers.
+            unsafe { _mm_storeu_si128(to.as_mut_ptr().cast(), rounded_256(v)) }
+        }
+        #[inline(always)]
+        fn stream_round_to(self, to: &mut [bf16], v: __m256) {
+            let to: &mut [bf16; 8] = to.first_chunk_mut().expect("a whole register");
+            // SAFETY: there is room for 8 numbers, and the address is aligned where it must be.
+            unsafe {
+                match to.as_ptr().addr() % 16 {
+                    0 => _mm_stream_si128(to.as_mut_ptr().cast(), rounded_256(v)),
+                    _ => _mm_storeu_si128(to.as_mut_ptr().cast(), rounded_256(v)),
+                }
+            }
+        }
+        #[inline(always)]
+        fn fence(self) {
+            // SAFETY: every x86-64 processor has it.
+            unsafe { _mm_sfence() }
+        }
+        #[inline(always)]
+        fn prefetch<T>(self, from: &[T], at: usize) {
+            // SAFETY: a prefetch of any address is allowed; it reads nothing.
+            unsafe { _mm_prefetch::<_MM_HINT_T1>(from.as_ptr().wrapping_add(at).cast()) }
+        }
+    }
+
+    /// A bit for each of the first `count` < 16 lanes.
+    #[inline(always)]
+    fn first_lanes(count: usize) -> u16 {
+        assert!(count < 16, "less than a register");
+        (1 << count) - 1
+    }
+
+    /// All bits of the first `count` < 8 lanes.
+    #[inline(always)]
+    fn first_lanes_256(count: usize) -> __m256i {
+        const ENDS: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0];
+        let lanes: &[i32; 8] = ENDS[8 - count..]
+            .first_chunk()
+            .expect("less than a register");
+        // SAFETY: 8 numbers are there; only `Avx2` calls this.
+        unsafe { _mm256_loadu_si256(lanes.as_ptr().cast()) }
+    }
+
+    /// The upper halves after adding half of the last kept digit (a little less where the digit is
+    /// even, so that ties go there). A NaN only loses digits, and its first stays.
+    ///
+    /// # Safety
+    /// For a processor with AVX-512.
+    #[inline(always)]
+    unsafe fn rounded_512(v: __m512) -> __m256i {
+        // SAFETY: the caller has AVX-512.
+        unsafe {
+            let bits = _mm512_castps_si512(v);
+            let odd = _mm512_and_si512(_mm512_srli_epi32::<16>(bits), _mm512_set1_epi32(1));
+            let up = _mm512_add_epi32(odd, _mm512_set1_epi32(0x7fff));
+            let nan = _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(v, v);
+            let quiet = _mm512_or_si512(bits, _mm512_set1_epi32(0x40_0000));
+            let bits = _mm512_mask_mov_epi32(_mm512_add_epi32(bits, up), nan, quiet);
+            _mm512_cvtepi32_epi16(_mm512_srli_epi32::<16>(bits))
+        }
+    }
+
+    /// # Safety
+    /// For a processor with AVX2. The rest is as for 512 bits.
+    #[inline(always)]
+    unsafe fn rounded_256(v: __m256) -> __m128i {
+        // SAFETY: the caller has AVX2. Packing works on each half: the third quarter goes second.
+        unsafe {
+            let bits = _mm256_castps_si256(v);
+            let odd = _mm256_and_si256(_mm256_srli_epi32::<16>(bits), _mm256_set1_epi32(1));
+            let up = _mm256_add_epi32(odd, _mm256_set1_epi32(0x7fff));
+            let nan = _mm256_castps_si256(_mm256_cmp_ps::<_CMP_UNORD_Q>(v, v));
+            let quiet = _mm256_or_si256(bits, _mm256_set1_epi32(0x40_0000));
+            let bits = _mm256_blendv_epi8(_mm256_add_epi32(bits, up), quiet, nan);
+            let halves = _mm256_srli_epi32::<16>(bits);
+            let packed = _mm256_packus_epi32(halves, halves);
+            _mm256_castsi256_si128(_mm256_permute4x64_epi64::<0b10_00>(packed))
         }
     }
 }

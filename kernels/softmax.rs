@@ -1,10 +1,13 @@
-//! Softmax, log_softmax and logsumexp of rows, together.
+//! Softmax of rows, alone or with log_softmax and logsumexp.
 //!
-//! A row is read three times (maximum, exponentials, results) and stays in the cache between; each
-//! output is written once. Rows are shared out over threads.
+//! A row is read from memory once. Its exponentials, each below the maximum so far, wait in a buffer
+//! of one row until the whole maximum and sum are known; each output is written once. Rows are shared
+//! out over threads.
 
-use super::cpu::{Tier, threads};
+use super::cpu::{Tier, split, threads};
+use super::online::{BLOCK, Online, Scale};
 use super::simd::{Kernel, Simd, dispatch};
+use super::stream::{Number, Writer, is_large, load};
 use std::fmt;
 
 /// Room for the three results of `rows` rows of `m` numbers, row-major.
@@ -68,6 +71,7 @@ fn softmax_on(tier: Tier, out: Out<'_>, x: &[f32], m: usize) -> Result<(), Error
             return Err(Error::Length { name, want, got });
         }
     }
+    let stream = is_large(out.softmax);
     let each = rows.div_ceil(threads()).max(1);
     let parts = x
         .chunks(each * m)
@@ -80,107 +84,228 @@ fn softmax_on(tier: Tier, out: Out<'_>, x: &[f32], m: usize) -> Result<(), Error
             log_softmax,
             logsumexp,
         };
-        Rows { x, out, m }
+        Some(All { x, out, m, stream })
     });
-    if rows <= each {
-        parts.for_each(|part| dispatch(tier, part));
-        return Ok(());
-    }
-    std::thread::scope(|scope| {
-        for part in parts {
-            scope.spawn(move || dispatch(tier, part));
+    let mut parts: Vec<_> = parts.collect();
+    split(&mut parts, 1, |_, parts| {
+        for part in parts.iter_mut().filter_map(Option::take) {
+            dispatch(tier, part);
         }
     });
     Ok(())
 }
 
+/// Softmax alone of the rows of `x` `[rows m]`, in f32 or bf16 with sums in f32; infinities and NaN as
+/// for [`softmax`].
+///
+/// # Errors
+/// When `m` is 0, or `x` and `out` are not whole rows of one number.
+pub fn softmax_rows<T: Number>(out: &mut [T], x: &[T], m: usize) -> Result<(), Error> {
+    softmax_rows_on(Tier::current(), out, x, m)
+}
+
+fn softmax_rows_on<T: Number>(tier: Tier, out: &mut [T], x: &[T], m: usize) -> Result<(), Error> {
+    if m == 0 {
+        return Err(Error::EmptyRow);
+    }
+    let want = x.len() / m * m;
+    for (name, got) in [("x", x.len()), ("out", out.len())] {
+        if got != want {
+            return Err(Error::Length { name, want, got });
+        }
+    }
+    let stream = is_large(out);
+    split(out, m, |rows, out| {
+        let x = &x[rows.start * m..rows.end * m];
+        dispatch(tier, Alone { x, out, m, stream });
+    });
+    Ok(())
+}
+
 /// Some rows, and room for what they give.
-struct Rows<'a> {
+struct All<'a> {
     x: &'a [f32],
     out: Out<'a>,
     m: usize,
+    stream: bool,
 }
 
-impl Kernel for Rows<'_> {
+impl Kernel for All<'_> {
     type Out = ();
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let rows = self.x.chunks_exact(self.m);
-        let softmax = self.out.softmax.chunks_exact_mut(self.m);
-        let log = self.out.log_softmax.chunks_exact_mut(self.m);
-        for (((x, softmax), log), lse) in rows.zip(softmax).zip(log).zip(self.out.logsumexp) {
-            *lse = row(s, x, softmax, log);
+        let All { x, out, m, stream } = self;
+        let mut row = Row::new(s, m);
+        let softmax = out.softmax.chunks_exact_mut(m);
+        let log = out.log_softmax.chunks_exact_mut(m);
+        for (i, ((softmax, log), lse)) in softmax.zip(log).zip(out.logsumexp).enumerate() {
+            let sum = row.read(s, x, i * m);
+            let x = &x[i * m..][..m];
+            if is_limit(row.max, sum) {
+                limit(softmax, x);
+                *lse = limit_of_log(log, softmax, row.max);
+                continue;
+            }
+            row.write(s, softmax, x, stream, sum);
+            let (max, log_sum) = (s.splat(row.max), s.splat(sum.ln()));
+            let mut to = Writer::new(s, log, stream);
+            while let Some(i) = to.at() {
+                let below = s.sub(load(s, &x[i..], 0.0), max);
+                to.put(s, s.sub(below, log_sum));
+            }
+            *lse = row.max + sum.ln();
+        }
+        s.fence();
+    }
+}
+
+struct Alone<'a, T> {
+    x: &'a [T],
+    out: &'a mut [T],
+    m: usize,
+    stream: bool,
+}
+
+impl<T: Number> Kernel for Alone<'_, T> {
+    type Out = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let mut row = Row::new(s, self.m);
+        for (i, out) in self.out.chunks_exact_mut(self.m).enumerate() {
+            let sum = row.read(s, self.x, i * self.m);
+            match is_limit(row.max, sum) {
+                true => limit(out, &self.x[i * self.m..][..self.m]),
+                false => row.write(s, out, &self.x[i * self.m..], self.stream, sum),
+            }
+        }
+        s.fence();
+    }
+}
+
+/// Rows up to this size are asked for while the row before is worked on; both fit the second cache.
+const NEAR: usize = 32 << 10;
+
+/// What is known of a row before its softmax can be written.
+struct Row<S: Simd> {
+    scale: Scale<S>,
+    m: usize,
+    /// The exponentials of each block below the maximum so far. Some room behind the end: registers
+    /// are loaded and stored whole.
+    exponentials: Vec<f32>,
+    /// The maximum so far, for each block.
+    maxima: Vec<f32>,
+    max: f32,
+}
+
+impl<S: Simd> Row<S> {
+    #[inline(always)]
+    fn new(s: S, m: usize) -> Row<S> {
+        Row {
+            scale: Scale::new(s, 1.0),
+            m,
+            exponentials: vec![0.0; m + 2 * S::LANES],
+            maxima: vec![0.0; m.div_ceil(BLOCK)],
+            max: f32::MIN,
+        }
+    }
+
+    /// Reads the row that starts at `at`, and gives the sum of its exponentials.
+    #[inline(always)]
+    fn read<T: Number>(&mut self, s: S, x: &[T], at: usize) -> f32 {
+        let mut online = Online::new(s);
+        let blocks = (0..self.m).step_by(BLOCK).zip(&mut self.maxima);
+        for (start, max) in blocks {
+            let count = BLOCK.min(self.m - start);
+            let block = &x[at + start..][..count];
+            online.raise(s, &self.scale, block);
+            *max = online.max;
+            // Half of the next row comes now, half while this one is written.
+            let ahead = if self.m <= NEAR {
+                self.m - start / 2
+            } else {
+                BLOCK
+            };
+            let (shift, kept) = (s.splat(*max), &mut self.exponentials[start..]);
+            let mut i = 0;
+            while i < count {
+                let ahead = if self.m <= NEAR { ahead - i / 2 } else { ahead };
+                let e = self.scale.read(s, block, i, shift, ahead);
+                s.store(&mut kept[i..], e);
+                online.add(s, e);
+                i += S::LANES;
+            }
+        }
+        self.max = online.max;
+        online.sum(s)
+    }
+
+    #[inline(always)]
+    fn write<T: Number>(&mut self, s: S, out: &mut [T], x: &[T], stream: bool, sum: f32) {
+        let mut start = 0;
+        while start < self.m {
+            let factor = self.scale.shrink(self.maxima[start / BLOCK] - self.max);
+            if factor != 1.0 {
+                let end = self.m.next_multiple_of(S::LANES).min(start + BLOCK);
+                shrink(s, &mut self.exponentials[start..end], factor);
+            }
+            start += BLOCK;
+        }
+        let inverse = s.splat(1.0 / sum);
+        let mut to = Writer::new(s, out, stream);
+        let half = self.m + self.m / 2;
+        while let Some(i) = to.at() {
+            s.prefetch(x, half + i / 2);
+            to.put(s, s.mul(s.load(&self.exponentials[i..]), inverse));
         }
     }
 }
 
-/// Writes softmax and log_softmax of one row and returns its logsumexp.
+/// Whole registers times `factor`; the rest stays.
 #[inline(always)]
-fn row<S: Simd>(s: S, x: &[f32], softmax: &mut [f32], log: &mut [f32]) -> f32 {
-    let mut largest = s.splat(f32::NEG_INFINITY);
-    for x in x.chunks(S::LANES) {
-        largest = s.max(load(s, x), largest);
+fn shrink<S: Simd>(s: S, x: &mut [f32], factor: f32) {
+    let (mut i, factor) = (0, s.splat(factor));
+    while i + S::LANES <= x.len() {
+        let shrunk = s.mul(s.load(&x[i..]), factor);
+        s.store(&mut x[i..], shrunk);
+        i += S::LANES;
     }
-    let max = s.largest(largest);
-    if max.is_infinite() {
-        return limit(x, max, softmax, log);
-    }
-    let (shift, mut sums) = (s.splat(-max), s.splat(0.0));
-    for (x, exp) in x.chunks(S::LANES).zip(softmax.chunks_mut(S::LANES)) {
-        let e = s.exp(s.add(load(s, x), shift));
-        sums = s.add(sums, e);
-        store(s, exp, e);
-    }
-    let sum = s.sum(sums);
-    let (inverse, log_sum) = (s.splat(1.0 / sum), s.splat(-sum.ln()));
-    let outputs = softmax.chunks_mut(S::LANES).zip(log.chunks_mut(S::LANES));
-    for (x, (exp, log)) in x.chunks(S::LANES).zip(outputs) {
-        let p = s.mul(load(s, exp), inverse);
-        store(s, exp, p);
-        store(s, log, s.add(s.add(load(s, x), shift), log_sum));
-    }
-    max + sum.ln()
 }
 
-/// A row whose maximum is infinite: +∞ shares the weight, −∞ has none.
+/// Whether the maximum is infinite.
+#[inline(always)]
+fn is_limit(max: f32, sum: f32) -> bool {
+    // The exponential of a finite maximum is 1.
+    max == f32::INFINITY || sum == 0.0
+}
+
+/// Softmax of a row whose maximum is infinite: +∞ shares the weight, −∞ has none.
 #[inline(never)]
-fn limit(x: &[f32], max: f32, softmax: &mut [f32], log: &mut [f32]) -> f32 {
-    if x.iter().any(|x| x.is_nan()) {
-        softmax.fill(f32::NAN);
-        log.fill(f32::NAN);
-        return f32::NAN;
+fn limit<T: Number>(out: &mut [T], x: &[T]) {
+    let is_high = |x: &T| x.number() == f32::INFINITY;
+    let count = x.iter().filter(|x| is_high(x)).count() as f32;
+    let any_nan = x.iter().any(|x| x.number().is_nan());
+    for (out, x) in out.iter_mut().zip(x) {
+        *out = T::rounded(match (any_nan, is_high(x)) {
+            (true, _) => f32::NAN,
+            (false, true) => 1.0 / count,
+            (false, false) => 0.0,
+        });
     }
-    let count = x.iter().filter(|x| **x == f32::INFINITY).count() as f32;
-    for ((x, p), log) in x.iter().zip(softmax).zip(log) {
-        (*p, *log) = match *x == f32::INFINITY {
-            true => (1.0 / count, -count.ln()),
-            false => (0.0, f32::NEG_INFINITY),
-        };
-    }
-    max
 }
 
-/// A register; what is missing at the end of a row comes as −∞, whose exponential is 0.
-#[inline(always)]
-fn load<S: Simd>(s: S, from: &[f32]) -> S::V {
-    if from.len() >= S::LANES {
-        return s.load(from);
+/// Its logarithms, and logsumexp.
+#[inline(never)]
+fn limit_of_log(log: &mut [f32], softmax: &[f32], max: f32) -> f32 {
+    for (log, p) in log.iter_mut().zip(softmax) {
+        *log = p.ln();
     }
-    let mut padded = [f32::NEG_INFINITY; 16];
-    padded[..from.len()].copy_from_slice(from);
-    s.load(&padded)
-}
-
-/// As much of a register as there is room for.
-#[inline(always)]
-fn store<S: Simd>(s: S, to: &mut [f32], v: S::V) {
-    if to.len() >= S::LANES {
-        return s.store(to, v);
+    match (log[0].is_nan(), max == f32::INFINITY) {
+        (true, _) => f32::NAN,
+        (false, true) => f32::INFINITY,
+        (false, false) => f32::NEG_INFINITY,
     }
-    let mut padded = [0.0; 16];
-    s.store(&mut padded, v);
-    to.copy_from_slice(&padded[..to.len()]);
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ mod attention;
 mod attention_bf16;
 mod gemm;
 mod quant;
+mod streams;
 
 /// One kernel on one size, ready to run.
 pub struct Case {
@@ -29,6 +30,7 @@ pub fn all() -> Vec<Named> {
         gemm::CASES,
         quant::CASES,
         adam::CASES,
+        streams::CASES,
     ]
     .concat()
 }
