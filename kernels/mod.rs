@@ -12,7 +12,6 @@ pub mod ffn;
 pub mod layer_norm;
 pub mod machine;
 pub mod mask;
-mod matmul;
 pub mod multi_head;
 pub mod rope;
 pub mod simd;
