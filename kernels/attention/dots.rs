@@ -219,8 +219,8 @@ fn add<S: Simd, const R: usize, const W: usize>(
             block[i][w] = s.load(&sums[i * padded + w * S::LANES..]);
         }
     }
-    for (j, v) in v.chunks(by).enumerate().take(len) {
-        let v = &v[..W * S::LANES];
+    for j in 0..len {
+        let v = &v[j * by..][..W * S::LANES];
         for w in 0..W {
             let x = s.load(&v[w * S::LANES..]);
             for i in 0..R {

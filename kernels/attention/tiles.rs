@@ -75,11 +75,11 @@ impl Block<'_> {
                 for t in (0..dv).step_by(R) {
                     let sums = &mut sums[t * lanes..][..R * lanes];
                     if t + R <= dv {
-                        add_values::<S, R, W>(s, &v[t..], dv, scores, keep, sums);
+                        add_values::<S, R, W>(s, &v[t..], dv, scores, &keep, sums);
                     } else {
                         let rows = rest.chunks_exact_mut(R).zip(v.chunks_exact(dv));
                         rows.for_each(|(to, v)| to[..dv - t].copy_from_slice(&v[t..]));
-                        add_values::<S, R, W>(s, rest, R, scores, keep, sums);
+                        add_values::<S, R, W>(s, rest, R, scores, &keep, sums);
                     }
                 }
             }
@@ -171,7 +171,8 @@ impl Block<'_> {
         if self.slopes {
             let position = self.column::<S, W>(s, |row| from_here(row.seen.position));
             let slope = self.column::<S, W>(s, |row| row.slope);
-            for (j, x) in scores.chunks_exact_mut(lanes).enumerate() {
+            for j in 0..keys.len() {
+                let x = &mut scores[j * lanes..][..lanes];
                 for w in 0..W {
                     let x = &mut x[w * S::LANES..][..S::LANES];
                     let behind = s.add(position[w], s.splat(-(j as f32)));
@@ -192,7 +193,8 @@ impl Block<'_> {
         let last_global = self.column::<S, W>(s, |row| from_here(row.seen.globals as i64 - 1));
         let globals = self.rows.iter().map(|row| row.seen.globals).max();
         let globals = globals.unwrap_or(0).saturating_sub(keys.start);
-        for (j, x) in scores.chunks_exact_mut(lanes).enumerate() {
+        for j in 0..keys.len() {
+            let x = &mut scores[j * lanes..][..lanes];
             let at = s.splat(j as f32);
             for w in 0..W {
                 let x = &mut x[w * S::LANES..][..S::LANES];
@@ -280,7 +282,9 @@ impl<S: Simd, const W: usize> Softmax<S, W> {
     fn step(&mut self, s: S, scores: &mut [f32]) -> [S::V; W] {
         let lanes = W * S::LANES;
         let mut max = self.max;
-        for x in scores.chunks_exact(lanes) {
+        let count = scores.len() / lanes;
+        for j in 0..count {
+            let x = &scores[j * lanes..][..lanes];
             for w in 0..W {
                 max[w] = s.max(s.load(&x[w * S::LANES..]), max[w]);
             }
@@ -294,14 +298,17 @@ impl<S: Simd, const W: usize> Softmax<S, W> {
             self.sum[w] = s.mul(self.sum[w], keep[w]);
         }
         self.max = max;
-        for x in scores.chunks_exact_mut(lanes) {
+        let mut sum = self.sum;
+        for j in 0..count {
+            let x = &mut scores[j * lanes..][..lanes];
             for w in 0..W {
-                let x = &mut x[w * S::LANES..][..S::LANES];
+                let x = &mut x[w * S::LANES..];
                 let weight = s.exp2(s.add(s.load(x), minus[w]));
                 s.store(x, weight);
-                self.sum[w] = s.add(self.sum[w], weight);
+                sum[w] = s.add(sum[w], weight);
             }
         }
+        self.sum = sum;
         keep
     }
 }
@@ -324,7 +331,8 @@ fn multiply<S: Simd, const R: usize, const W: usize>(
         rows[i] = &k[i.min(last) * d..][..d];
     }
     let mut block = [[s.splat(0.0); W]; R];
-    for (t, q) in q.chunks_exact(lanes).enumerate().take(d) {
+    for t in 0..d {
+        let q = &q[t * lanes..][..lanes];
         let mut vectors = [s.splat(0.0); W];
         for w in 0..W {
             vectors[w] = s.load(&q[w * S::LANES..]);
@@ -352,7 +360,7 @@ fn add_values<S: Simd, const R: usize, const W: usize>(
     v: &[f32],
     by: usize,
     weights: &[f32],
-    keep: [S::V; W],
+    keep: &[S::V; W],
     sums: &mut [f32],
 ) {
     let lanes = W * S::LANES;
@@ -363,8 +371,8 @@ fn add_values<S: Simd, const R: usize, const W: usize>(
             block[i][w] = s.mul(keep[w], s.load(&sums[i * lanes + w * S::LANES..]));
         }
     }
-    for (weights, v) in weights.chunks_exact(lanes).zip(v.chunks(by)) {
-        let v: &[f32; R] = v.first_chunk().expect("R columns");
+    for j in 0..weights.len() / lanes {
+        let (weights, v) = (&weights[j * lanes..][..lanes], &v[j * by..][..R]);
         let mut vectors = [s.splat(0.0); W];
         for w in 0..W {
             vectors[w] = s.load(&weights[w * S::LANES..]);
