@@ -392,7 +392,12 @@ mod x86 {
                 }
                 let mut fours = [_mm512_setzero_ps(); 16];
                 for i in 0..4 {
-                    let [a, b, c, d] = [0, 1, 2, 3].map(|j| rows[4 * i + j]);
+                    let [a, b, c, d] = [
+                        rows[4 * i],
+                        rows[4 * i + 1],
+                        rows[4 * i + 2],
+                        rows[4 * i + 3],
+                    ];
                     let [low, low_2] = [_mm512_unpacklo_ps(a, b), _mm512_unpacklo_ps(c, d)];
                     let [high, high_2] = [_mm512_unpackhi_ps(a, b), _mm512_unpackhi_ps(c, d)];
                     let pairs = [(low, low_2), (high, high_2)];
@@ -403,7 +408,7 @@ mod x86 {
                     }
                 }
                 for j in 0..4 {
-                    let [a, b, c, d] = [0, 1, 2, 3].map(|i| fours[4 * i + j]);
+                    let [a, b, c, d] = [fours[j], fours[4 + j], fours[8 + j], fours[12 + j]];
                     let even = [
                         _mm512_shuffle_f32x4::<0b10_00_10_00>(a, b),
                         _mm512_shuffle_f32x4::<0b10_00_10_00>(c, d),
@@ -560,7 +565,9 @@ mod x86 {
             unsafe {
                 let mut fours = [_mm256_setzero_ps(); 8];
                 for i in 0..2 {
-                    let [a, b, c, d] = [0, 1, 2, 3].map(|j| self.load(&from[(4 * i + j) * by..]));
+                    let from = &from[4 * i * by..];
+                    let (a, b) = (self.load(from), self.load(&from[by..]));
+                    let (c, d) = (self.load(&from[2 * by..]), self.load(&from[3 * by..]));
                     let [low, low_2] = [_mm256_unpacklo_ps(a, b), _mm256_unpacklo_ps(c, d)];
                     let [high, high_2] = [_mm256_unpackhi_ps(a, b), _mm256_unpackhi_ps(c, d)];
                     fours[4 * i] = _mm256_shuffle_ps::<0b01_00_01_00>(low, low_2);

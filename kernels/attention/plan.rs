@@ -6,6 +6,7 @@ use super::tiles::{self, Tiles};
 use super::{Mask, Options, Shape};
 use crate::kernels::cpu::{Tier, each, threads};
 use crate::kernels::simd::{Kernel, Simd, dispatch};
+use std::cell::RefCell;
 use std::ops::Range;
 use std::sync::Mutex;
 
@@ -56,6 +57,34 @@ impl Block<'_> {
 /// 1/sum; 0 where nothing was seen.
 pub fn inverse(sum: f32) -> f32 {
     if sum == 0.0 { 0.0 } else { 1.0 / sum }
+}
+
+/// Memory for a block, which a thread keeps: fresh pages would cost as much as some of the work.
+#[derive(Default)]
+pub struct Room(Vec<f32>);
+
+thread_local! {
+    static ROOM: RefCell<Room> = RefCell::default();
+}
+
+/// Numbers in a cache line: a register that lies across two is loaded at half the speed.
+const LINE: usize = 16;
+
+impl Room {
+    /// Parts of these sizes, with numbers of earlier blocks in them; the first starts at a cache line.
+    pub fn parts<const N: usize>(&mut self, sizes: [usize; N]) -> [&mut [f32]; N] {
+        let size = sizes.iter().sum::<usize>() + LINE;
+        if self.0.len() < size {
+            self.0 = vec![0.0; size];
+        }
+        let skip = self.0.as_ptr().align_offset(4 * LINE).min(LINE);
+        let mut room = &mut self.0[skip..];
+        sizes.map(|size| {
+            let part;
+            (part, room) = std::mem::take(&mut room).split_at_mut(size);
+            part
+        })
+    }
 }
 
 /// One call, whose operands fit.
@@ -195,7 +224,7 @@ impl Call<'_> {
         };
         match few {
             true => dispatch(self.tier, Dots(block)),
-            false => dispatch(self.tier, Tiles(block)),
+            false => ROOM.with_borrow_mut(|room| dispatch(self.tier, Tiles(block, room))),
         }
     }
 

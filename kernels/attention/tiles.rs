@@ -6,7 +6,7 @@
 //! and a block of 8 rows by 3 registers (AVX-512) or 4 by 3 holds its results in registers.
 
 use super::Mask;
-use super::plan::{Block, LN_2, LOG2_E, Row, inverse};
+use super::plan::{Block, LN_2, LOG2_E, Room, Row, inverse};
 use crate::kernels::simd::{Kernel, Simd};
 use std::ops::Range;
 
@@ -16,7 +16,7 @@ pub const WIDE: usize = 3;
 const TILE: usize = 128;
 
 /// A block of 1 to [`WIDE`] registers of queries.
-pub struct Tiles<'a>(pub Block<'a>);
+pub struct Tiles<'a>(pub Block<'a>, pub &'a mut Room);
 
 impl Kernel for Tiles<'_> {
     type Out = ();
@@ -24,19 +24,19 @@ impl Kernel for Tiles<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         match (S::WIDE, self.0.rows.len().div_ceil(S::LANES)) {
-            (4, 1) => self.0.go::<S, 8, 1>(s),
-            (4, 2) => self.0.go::<S, 8, 2>(s),
-            (4, _) => self.0.go::<S, 8, 3>(s),
-            (_, 1) => self.0.go::<S, 4, 1>(s),
-            (_, 2) => self.0.go::<S, 4, 2>(s),
-            (_, _) => self.0.go::<S, 4, 3>(s),
+            (4, 1) => self.0.go::<S, 8, 1>(s, self.1),
+            (4, 2) => self.0.go::<S, 8, 2>(s, self.1),
+            (4, _) => self.0.go::<S, 8, 3>(s, self.1),
+            (_, 1) => self.0.go::<S, 4, 1>(s, self.1),
+            (_, 2) => self.0.go::<S, 4, 2>(s, self.1),
+            (_, _) => self.0.go::<S, 4, 3>(s, self.1),
         }
     }
 }
 
 impl Block<'_> {
     #[inline(always)]
-    fn go<S: Simd, const R: usize, const W: usize>(self, s: S) {
+    fn go<S: Simd, const R: usize, const W: usize>(self, s: S, room: &mut Room) {
         let (d, dv, lanes) = (self.d, self.dv, W * S::LANES);
         let padded = dv.next_multiple_of(R);
         let ranges = self.ranges();
@@ -49,8 +49,8 @@ impl Block<'_> {
             if self.mask.is_some() { tile * lanes } else { 0 },
             if dv < padded { tile * R } else { 0 },
         ];
-        let mut room = vec![0.0; sizes.iter().sum::<usize>() + LINE];
-        let [q, scores, sums, mask, rest] = parts(&mut room, sizes);
+        let [q, scores, sums, mask, rest] = room.parts(sizes);
+        sums.fill(0.0);
         self.turn_queries::<S, W>(s, q);
 
         let mut softmax = Softmax::<S, W>::new(s);
@@ -389,18 +389,4 @@ fn add_values<S: Simd, const R: usize, const W: usize>(
             s.store(&mut sums[i * lanes + w * S::LANES..], block[i][w]);
         }
     }
-}
-
-/// Numbers in a cache line: a register that lies across two is loaded at half the speed.
-const LINE: usize = 16;
-
-/// Cuts `room` into parts of these sizes, the first of which starts at a cache line.
-fn parts<const N: usize>(room: &mut [f32], sizes: [usize; N]) -> [&mut [f32]; N] {
-    let skip = room.as_ptr().align_offset(4 * LINE).min(LINE);
-    let mut room = &mut room[skip..];
-    sizes.map(|size| {
-        let part;
-        (part, room) = std::mem::take(&mut room).split_at_mut(size);
-        part
-    })
 }
