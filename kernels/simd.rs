@@ -362,24 +362,14 @@ mod x86 {
         #[inline(always)]
         fn sums(self, v: &[__m512]) -> __m512 {
             let v: &[__m512; 16] = v.first_chunk().expect("a square of registers");
-            // SAFETY: as for `splat`. Each step adds halves of two registers, so that one register
-            // has the sums of both: quarters of four, pairs of eight, lanes of sixteen.
+            // SAFETY: as for `splat`.
             unsafe {
-                let quarters = |a: __m512, b: __m512| {
-                    _mm512_add_ps(_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b))
-                };
-                let pairs = |a: __m512, b: __m512| {
-                    let (a, b) = (_mm512_castps_pd(a), _mm512_castps_pd(b));
-                    let low = _mm512_castpd_ps(_mm512_unpacklo_pd(a, b));
-                    _mm512_add_ps(low, _mm512_castpd_ps(_mm512_unpackhi_pd(a, b)))
-                };
-                // In each 128 bits now four partial sums, one of each of four registers.
-                let four = |i: usize| pairs(quarters(v[i], v[i + 1]), quarters(v[i + 2], v[i + 3]));
-                let across = |a: __m512, b: __m512| {
-                    let even = _mm512_shuffle_f32x4::<0b10_00_10_00>(a, b);
-                    _mm512_add_ps(even, _mm512_shuffle_f32x4::<0b11_01_11_01>(a, b))
-                };
-                across(across(four(0), four(4)), across(four(8), four(12)))
+                let a = across(four(v[0], v[1], v[2], v[3]), four(v[4], v[5], v[6], v[7]));
+                let b = across(
+                    four(v[8], v[9], v[10], v[11]),
+                    four(v[12], v[13], v[14], v[15]),
+                );
+                across(a, b)
             }
         }
         #[inline(always)]
@@ -425,6 +415,35 @@ mod x86 {
                     }
                 }
             }
+        }
+    }
+
+    /// In each 128 bits a partial sum of each of four registers.
+    ///
+    /// # Safety
+    /// AVX-512 is there.
+    #[inline(always)]
+    unsafe fn four(a: __m512, b: __m512, c: __m512, d: __m512) -> __m512 {
+        // SAFETY: as the caller promises. Each step adds halves of two registers into one.
+        unsafe {
+            let ab = _mm512_add_ps(_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b));
+            let cd = _mm512_add_ps(_mm512_unpacklo_ps(c, d), _mm512_unpackhi_ps(c, d));
+            let (ab, cd) = (_mm512_castps_pd(ab), _mm512_castps_pd(cd));
+            let low = _mm512_castpd_ps(_mm512_unpacklo_pd(ab, cd));
+            _mm512_add_ps(low, _mm512_castpd_ps(_mm512_unpackhi_pd(ab, cd)))
+        }
+    }
+
+    /// Neighbouring quarters added: two sums of `a`, then two of `b`.
+    ///
+    /// # Safety
+    /// AVX-512 is there.
+    #[inline(always)]
+    unsafe fn across(a: __m512, b: __m512) -> __m512 {
+        // SAFETY: as the caller promises.
+        unsafe {
+            let even = _mm512_shuffle_f32x4::<0b10_00_10_00>(a, b);
+            _mm512_add_ps(even, _mm512_shuffle_f32x4::<0b11_01_11_01>(a, b))
         }
     }
 
@@ -550,11 +569,9 @@ mod x86 {
             let v: &[__m256; 8] = v.first_chunk().expect("a square of registers");
             // SAFETY: as for `splat`. `hadd` adds neighbours of two registers.
             unsafe {
-                let four = |i: usize| {
-                    let pairs = _mm256_hadd_ps(v[i], v[i + 1]);
-                    _mm256_hadd_ps(pairs, _mm256_hadd_ps(v[i + 2], v[i + 3]))
-                };
-                let (a, b) = (four(0), four(4));
+                let (ab, cd) = (_mm256_hadd_ps(v[0], v[1]), _mm256_hadd_ps(v[2], v[3]));
+                let (ef, gh) = (_mm256_hadd_ps(v[4], v[5]), _mm256_hadd_ps(v[6], v[7]));
+                let (a, b) = (_mm256_hadd_ps(ab, cd), _mm256_hadd_ps(ef, gh));
                 let low = _mm256_permute2f128_ps::<0x20>(a, b);
                 _mm256_add_ps(low, _mm256_permute2f128_ps::<0x31>(a, b))
             }

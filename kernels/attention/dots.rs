@@ -162,8 +162,11 @@ fn dots<S: Simd, const Q: usize, const K: usize>(
         s.store(&mut numbers, s.sums(&sums));
         for i in 0..Q {
             for j in 0..K.min(len - first) {
-                let rest = (whole..d).map(|t| queries[i][t] * keys[j][t]);
-                scores[i * TILE + first + j] = numbers[i * K + j] + rest.sum::<f32>();
+                let mut sum = numbers[i * K + j];
+                for t in whole..d {
+                    sum += queries[i][t] * keys[j][t];
+                }
+                scores[i * TILE + first + j] = sum;
             }
         }
     }

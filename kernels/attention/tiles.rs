@@ -12,8 +12,8 @@ use std::ops::Range;
 
 /// Registers of queries in a block, at most.
 pub const WIDE: usize = 3;
-/// Keys in a tile: their scores for 48 queries take 24 KiB.
-const TILE: usize = 128;
+/// Keys in a tile: their scores for 48 queries take 18 KiB.
+const TILE: usize = 96;
 
 /// A block of 1 to [`WIDE`] registers of queries.
 pub struct Tiles<'a>(pub Block<'a>, pub &'a mut Room);
