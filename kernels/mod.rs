@@ -16,7 +16,6 @@ pub mod gemm;
 pub mod layer_norm;
 pub mod machine;
 pub mod mask;
-mod matmul;
 pub mod mixup;
 pub mod multi_head;
 mod online;

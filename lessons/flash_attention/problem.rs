@@ -4,9 +4,9 @@ use super::bugs::BUGS;
 use super::laws::LAWS;
 use super::reference::reference;
 use super::variants::variant;
-use crate::kernels::attention::{self as kernel, Mask, Shape};
+use crate::kernels::attention::{self as kernel, Options, Shape};
 use crate::kernels::cpu::{Tier, threads};
-use crate::ops::{causal_mask, einsum};
+use crate::ops::einsum;
 use crate::problem::{Arg, ArgKind, Case, Convention, Kind, Memory, Prepared, Problem, Production};
 use crate::problem::{Setting, Tolerance, Work};
 use crate::tensor::{Inputs, Tensor, Value, max_abs};
@@ -289,29 +289,27 @@ fn allowed(case: &Case) -> u64 {
     12 * (b * h * (n + m) * (d + dv)) as u64
 }
 
-/// Lays the operands out row-major (they nearly always are) and makes the mask.
+/// Lays the operands out row-major (they nearly always are).
 fn prepare(inputs: &Inputs) -> Prepared<'_> {
     let [q, k, v] = ["q", "k", "v"].map(|name| inputs.float(name).as_standard_layout());
     let [b, h, n, d] = [0, 1, 2, 3].map(|axis| q.shape()[axis]);
     let (m, dv) = (k.shape()[2], v.shape()[3]);
-    let causal = inputs.number("causal") != 0.0;
-    let mask: Option<Tensor> = causal.then(|| causal_mask(n, m));
+    let options = Options {
+        causal: inputs.number("causal") != 0.0,
+        ..Options::default()
+    };
     let outputs = vec![
         Tensor::zeros(IxDyn(&[b, h, n, dv])),
         Tensor::zeros(IxDyn(&[b, h, n])),
     ];
     Prepared::new(outputs, move |outputs| {
         let [q, k, v] = [&q, &k, &v].map(|x| x.as_slice().expect("standard layout"));
-        let mask = mask.as_ref().map(|mask| Mask {
-            values: mask.as_slice().expect("standard layout"),
-            strides: [0, 0, m, 1],
-        });
         let [out, lse] = outputs else {
             unreachable!("two outputs, made above")
         };
         let out = out.as_slice_mut().expect("standard layout");
         let lse = lse.as_slice_mut().expect("standard layout");
-        kernel::attention_with_lse(out, lse, q, k, v, mask, Shape { b, h, n, m, d, dv })
+        kernel::attention_with_lse(out, lse, q, k, v, options, Shape { b, h, n, m, d, dv })
             .unwrap_or_else(|misfit| panic!("{misfit}"));
     })
 }
