@@ -8,7 +8,7 @@
 mod cases;
 
 use cases::Case;
-use llmlab::kernels::machine;
+use llmlab::kernels::machine::{self, Machine};
 use std::hint::black_box;
 use std::io::{BufRead, Write};
 use std::time::{Duration, Instant};
@@ -50,7 +50,7 @@ fn table(part: &str) {
         check(name, &mut case);
         times.sort_by(f64::total_cmp);
         let (median, best) = (times[times.len() / 2], times[0]);
-        let limit = machine.limit(case.flops, case.bytes).0;
+        let limit = limit(&machine, name, &case);
         println!(
             "{name:42} {:10.3} {:10.3} {:9.1} {:9.1} {:5.1} %",
             1e3 * median,
@@ -81,12 +81,21 @@ fn seconds(case: &mut Case) -> f64 {
     start.elapsed().as_secs_f64()
 }
 
+/// The least seconds that this machine allows.
+fn limit(machine: &Machine, name: &str, case: &Case) -> f64 {
+    let (limit, _) = match cases::in_bf16(name) {
+        true => machine.limit_bf16(case.flops, case.bytes),
+        false => machine.limit(case.flops, case.bytes),
+    };
+    limit
+}
+
 fn serve() {
     let all = cases::all();
     let machine = machine::measure();
     println!(
-        "copy {:.1} GB/s, FMA {:.0} GFLOP/s",
-        machine.copy_gb_s, machine.fma_gflop_s
+        "copy {:.1} GB/s, FMA {:.0} GFLOP/s, bf16 {:.0} GFLOP/s",
+        machine.copy_gb_s, machine.fma_gflop_s, machine.bf16_gflop_s
     );
     let mut open: Option<(String, Case)> = None;
     for line in std::io::stdin().lock().lines() {
@@ -100,11 +109,11 @@ fn serve() {
             check(&name, &mut case);
             open = Some((name, case));
         }
-        let (_, case) = open.as_mut().expect("it was opened above");
+        let (name, case) = open.as_mut().expect("it was opened above");
         seconds(case);
         let seconds = seconds(case);
-        let limit = machine.limit(case.flops, case.bytes).0;
-        println!("{seconds:.9} {} {:.4}", case.flops, limit / seconds);
+        let of_limit = limit(&machine, name, case) / seconds;
+        println!("{seconds:.9} {} {of_limit:.4}", case.flops);
         std::io::stdout().flush().expect("the reader is there");
     }
 }

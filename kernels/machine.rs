@@ -23,8 +23,17 @@ impl Machine {
     /// The least seconds that work of so many FLOPs and bytes takes, and which of the two sets it:
     /// `memory` or `arithmetic` (Williams et al. 2009, the roofline).
     pub fn limit(&self, flops: f64, bytes: f64) -> (f64, &'static str) {
+        self.roof(flops, bytes, self.fma_gflop_s)
+    }
+
+    /// The same where the products are of bf16.
+    pub fn limit_bf16(&self, flops: f64, bytes: f64) -> (f64, &'static str) {
+        self.roof(flops, bytes, self.bf16_gflop_s)
+    }
+
+    fn roof(&self, flops: f64, bytes: f64, gflop_s: f64) -> (f64, &'static str) {
         let memory = bytes / (self.copy_gb_s * 1e9);
-        let arithmetic = flops / (self.fma_gflop_s * 1e9);
+        let arithmetic = flops / (gflop_s * 1e9);
         match memory > arithmetic {
             true => (memory, "memory"),
             false => (arithmetic, "arithmetic"),

@@ -35,6 +35,11 @@ pub fn all() -> Vec<Named> {
     .concat()
 }
 
+/// Whether the products of a case are of bf16: its name says so, and so do weights of 4 or 8 bits.
+pub fn in_bf16(name: &str) -> bool {
+    name.contains("bf16") || name.contains("A16")
+}
+
 /// Numbers from −1 to 1, the same in each run.
 pub fn noise(seed: u64, len: usize) -> Vec<f32> {
     use rand::{RngExt, SeedableRng, rngs::StdRng};
