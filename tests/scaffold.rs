@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::process::Command;
 
-const FOLDERS: [&str; 4] = ["src", "lessons", "kernels", "tests"];
+const FOLDERS: [&str; 5] = ["benches", "src", "lessons", "kernels", "tests"];
 
 fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
