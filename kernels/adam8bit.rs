@@ -373,6 +373,7 @@ impl Kernel for Step<'_, '_> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         let Step { part, size, rates } = self;
+        let mut moments = [[0.0; BLOCK_SIZES[1]]; 2];
         let blocks = part
             .params
             .chunks_mut(size)
@@ -383,7 +384,7 @@ impl Kernel for Step<'_, '_> {
             let len = params.len();
             let whole = len.next_multiple_of(WIDEST);
             if len == whole {
-                block(s, rates, params, grads, m, v, scales);
+                block(s, rates, params, grads, [m, v], scales, &mut moments);
                 continue;
             }
             // The last block of all: what is missing is 0 and stays so.
@@ -393,7 +394,7 @@ impl Kernel for Step<'_, '_> {
             g[..len].copy_from_slice(grads);
             a[..len].copy_from_slice(m);
             b[..len].copy_from_slice(v);
-            block(s, rates, &mut p, &g, &mut a, &mut b, scales);
+            block(s, rates, &mut p, &g, [&mut a, &mut b], scales, &mut moments);
             params.copy_from_slice(&p[..len]);
             m.copy_from_slice(&a[..len]);
             v.copy_from_slice(&b[..len]);
@@ -404,56 +405,45 @@ impl Kernel for Step<'_, '_> {
 /// The most lanes of a register.
 const WIDEST: usize = 16;
 
-/// One block, of whole registers.
+/// One block, of whole registers; new moments have room until their largest are known.
+// Indices and no zips: nested iterators are calls, which vectors do not come through in registers.
 #[inline(always)]
 fn block<S: Simd>(
     s: S,
     rates: Rates,
     params: &mut [f32],
     grads: &[f32],
-    m: &mut [u8],
-    v: &mut [u8],
+    [m, v]: [&mut [u8]; 2],
     scales: &mut [f32; 2],
+    [new_m, new_v]: &mut [[f32; BLOCK_SIZES[1]]; 2],
 ) {
     let (signed, unsigned) = (Map::signed(), Map::unsigned());
+    let len = params.len();
+    let (grads, m, v) = (&grads[..len], &mut m[..len], &mut v[..len]);
+    let (new_m, new_v) = (&mut new_m[..len], &mut new_v[..len]);
     let splat = |x: f32| s.splat(x);
     let zero = splat(0.0);
     let (mut largest_m, mut largest_v, mut wrong) = (zero, zero, zero);
-    let mut moments = [[0.0; BLOCK_SIZES[1]]; 2];
-    let [new_m, new_v] = &mut moments;
-    let [old_m, old_v] = scales.map(splat);
-    let lanes = params
-        .chunks_exact_mut(S::LANES)
-        .zip(grads.chunks_exact(S::LANES))
-        .zip(m.chunks_exact(S::LANES).zip(v.chunks_exact(S::LANES)))
-        .zip(
-            new_m
-                .chunks_exact_mut(S::LANES)
-                .zip(new_v.chunks_exact_mut(S::LANES)),
-        );
-    for (((params, grads), (m, v)), (new_m, new_v)) in lanes {
-        let g = s.load(grads);
-        let number = s.add(s.codes(m), splat(-127.0));
-        let negative = s.mul(number, splat(-1.0));
-        let size = s.max(number, negative);
+    let old_m = splat(scales[0] * rates.keep[0]);
+    let old_v = splat(scales[1] * rates.keep[1]);
+    for i in (0..len).step_by(S::LANES) {
+        let g = s.load(&grads[i..]);
+        let number = s.add(s.codes(&m[i..]), splat(-127.0));
+        let size = s.max(number, s.mul(number, splat(-1.0)));
         let value = s.choose(size, splat(1.0), signed.decode(s, size), zero);
         let value = s.choose(number, zero, value, s.mul(value, splat(-1.0)));
-        let m = s.mul(s.mul(value, old_m), splat(rates.keep[0]));
-        let m = s.fma(g, splat(rates.take[0]), m);
+        let m = s.fma(g, splat(rates.take[0]), s.mul(value, old_m));
 
-        let number = s.add(s.codes(v), splat(1.0));
-        let v = s.mul(
-            s.mul(unsigned.decode(s, number), old_v),
-            splat(rates.keep[1]),
-        );
-        let v = s.fma(s.mul(g, g), splat(rates.take[1]), v);
+        let value = unsigned.decode(s, s.add(s.codes(&v[i..]), splat(1.0)));
+        let v = s.fma(s.mul(g, g), splat(rates.take[1]), s.mul(value, old_v));
 
         let root = s.fma(s.sqrt(v), splat(rates.root), splat(rates.eps));
         let step = s.div(s.mul(m, splat(-rates.rate)), root);
+        let params = &mut params[i..];
         s.store(params, s.fma(s.load(params), splat(rates.decay), step));
 
-        s.store(new_m, m);
-        s.store(new_v, v);
+        s.store(&mut new_m[i..], m);
+        s.store(&mut new_v[i..], v);
         largest_m = s.max(s.max(m, s.mul(m, splat(-1.0))), largest_m);
         largest_v = s.max(v, largest_v);
         // v is infinite or NaN where m is; then so is this.
@@ -462,29 +452,19 @@ fn block<S: Simd>(
     let wrong = s.sum(wrong);
     *scales = [s.largest(largest_m) + wrong, s.largest(largest_v) + wrong];
     // What no inverse can be had of is 0.
-    let inverses = scales.map(|scale| if scale < 1e-37 { 0.0 } else { 1.0 / scale });
-    let [by_m, by_v] = inverses.map(splat);
-    let lanes = m
-        .chunks_exact_mut(S::LANES)
-        .zip(v.chunks_exact_mut(S::LANES))
-        .zip(
-            new_m
-                .chunks_exact(S::LANES)
-                .zip(new_v.chunks_exact(S::LANES)),
-        );
-    for ((m, v), (new_m, new_v)) in lanes {
-        let x = s.mul(s.load(new_m), by_m);
-        let size = s.max(x, s.mul(x, splat(-1.0)));
-        let number = signed.encode(s, size);
-        let below = s.mul(
-            s.choose(splat(127.0), number, number, splat(127.0)),
-            splat(-1.0),
-        );
+    let inverse = |scale: f32| splat(if scale < 1e-37 { 0.0 } else { 1.0 / scale });
+    let (by_m, by_v) = (inverse(scales[0]), inverse(scales[1]));
+    for i in (0..len).step_by(S::LANES) {
+        let x = s.mul(s.load(&new_m[i..]), by_m);
+        let number = signed.encode(s, s.max(x, s.mul(x, splat(-1.0))));
+        // 1 has a code, and −1 has none.
+        let last = splat(127.0);
+        let below = s.mul(s.choose(last, number, number, last), splat(-1.0));
         let number = s.choose(x, zero, number, below);
-        s.store_codes(m, s.add(number, splat(127.0)));
+        s.store_codes(&mut m[i..], s.add(number, last));
 
-        let number = unsigned.encode(s, s.mul(s.load(new_v), by_v));
-        s.store_codes(v, s.add(number, splat(-1.0)));
+        let number = unsigned.encode(s, s.mul(s.load(&new_v[i..]), by_v));
+        s.store_codes(&mut v[i..], s.add(number, splat(-1.0)));
     }
 }
 

@@ -397,7 +397,7 @@ impl Simd for Portable {
     }
     #[inline(always)]
     fn sqrt(self, v: [f32; 4]) -> [f32; 4] {
-        v.map(f32::sqrt)
+        lanes(|i| v[i].sqrt())
     }
     #[inline(always)]
     fn choose(self, a: [f32; 4], b: [f32; 4], x: [f32; 4], y: [f32; 4]) -> [f32; 4] {
@@ -405,7 +405,7 @@ impl Simd for Portable {
     }
     #[inline(always)]
     fn pick(self, table: &[f32; 8], v: [f32; 4]) -> [f32; 4] {
-        v.map(|x| table[(x.to_bits() >> 23 & 7) as usize])
+        lanes(|i| table[(v[i].to_bits() >> 23 & 7) as usize])
     }
     #[inline(always)]
     fn sub(self, a: [f32; 4], b: [f32; 4]) -> [f32; 4] {
