@@ -621,7 +621,11 @@ mod x86 {
         }
         #[inline(always)]
         fn flip(self, from: &[f32], to: &mut [f32], by: (usize, usize)) {
-            let mut x: [__m512; 16] = std::array::from_fn(|i| self.load(&from[i * by.0..]));
+            // No closures: they would be compiled without the instructions.
+            let mut x = [self.splat(0.0); 16];
+            for (i, x) in x.iter_mut().enumerate() {
+                *x = self.load(&from[i * by.0..]);
+            }
             // SAFETY: as for `splat`. Four rows at a time give vectors of four rows' numbers of one
             // column in each quarter; quarters of four such vectors are then put together.
             unsafe {
@@ -1029,7 +1033,11 @@ mod x86 {
         }
         #[inline(always)]
         fn flip(self, from: &[f32], to: &mut [f32], by: (usize, usize)) {
-            let mut x: [__m256; 8] = std::array::from_fn(|i| self.load(&from[i * by.0..]));
+            // No closures: they would be compiled without the instructions.
+            let mut x = [self.splat(0.0); 8];
+            for (i, x) in x.iter_mut().enumerate() {
+                *x = self.load(&from[i * by.0..]);
+            }
             // SAFETY: as for `splat`. As for AVX-512, with halves for quarters.
             unsafe {
                 for r in [0, 4] {
@@ -1477,6 +1485,105 @@ mod tests {
             for (i, pair) in turned.chunks(2).enumerate() {
                 let (x0, x1) = (2.0 * i as f32, 2.0 * i as f32 + 1.0);
                 assert_eq!(pair, [2.0 * x0 - 3.0 * x1, 2.0 * x1 + 3.0 * x0], "{tier:?}");
+            }
+        }
+    }
+
+    /// Pairs of bf16, and a matrix to be transposed.
+    #[derive(Clone, Copy)]
+    struct Pairs<'a>(&'a [f32]);
+
+    impl Kernel for Pairs<'_> {
+        type Out = (usize, Vec<f32>, Vec<f32>, Vec<f32>);
+        #[inline(always)]
+        fn run<S: Simd>(self, s: S) -> Self::Out {
+            let [a, b] = [s.load(self.0), s.load(&self.0[S::LANES..])];
+            let mut pairs = vec![0.0; S::LANES];
+            s.store(&mut pairs, s.narrow(a, b));
+            let numbers: Vec<bf16> = pairs
+                .iter()
+                .flat_map(|x| unpair(*x).map(bf16::from_f32))
+                .collect();
+            let mut dots = vec![0.0; S::LANES];
+            let c = s.load(self.0);
+            s.store(&mut dots, s.dot(s.load(&pairs), s.load_bf16(&numbers), c));
+            let (by, to_by) = (S::LANES + 1, S::LANES + 3);
+            let mut flipped = vec![0.0; S::LANES * to_by];
+            s.flip(self.0, &mut flipped, (by, to_by));
+            (S::LANES, pairs, dots, flipped)
+        }
+    }
+
+    #[test]
+    fn pairs_are_rounded_multiplied_and_summed_and_matrices_transposed() {
+        let mut xs: Vec<f32> = (0..17 * 16).map(|i| (i as f32 - 9.3) * 0.37).collect();
+        xs[3] = f32::NAN;
+        let tiers = Tier::all().into_iter();
+        for (tier, (lanes, pairs, dots, flipped)) in
+            tiers.map(|tier| (tier, dispatch_bf16(tier, Pairs(&xs))))
+        {
+            for (i, (word, dot)) in pairs.iter().zip(dots).enumerate() {
+                let [a, b] = unpair(*word);
+                let want = [2 * i, 2 * i + 1].map(|i| bf16::from_f32(xs[i]).to_f32());
+                assert_eq!(a.to_bits(), want[0].to_bits(), "{tier:?} {i}");
+                assert_eq!(b.is_nan(), want[1].is_nan(), "{tier:?} {i}");
+                assert!(b.is_nan() || b == want[1], "{tier:?} {i}");
+                let (a, b, c) = (f64::from(a), f64::from(b), f64::from(xs[i]));
+                let (sum, size) = (c + a * a + b * b, c.abs() + a * a + b * b);
+                let nan = sum.is_nan() && dot.is_nan();
+                let err = (f64::from(dot) - sum).abs();
+                assert!(nan || err <= 2.0 * size * 2f64.powi(-24), "{tier:?} {i}");
+            }
+            for i in 0..lanes {
+                for j in 0..lanes {
+                    let (x, y) = (xs[i * (lanes + 1) + j], flipped[j * (lanes + 3) + i]);
+                    assert_eq!(x.to_bits(), y.to_bits(), "{tier:?}: {i}, {j}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn rounding_to_bf16_is_that_of_half() {
+        for bits in (0..=u32::MAX)
+            .step_by(4099)
+            .chain([0x3f80_8000, 0x3f81_8000, 0x7f7f_ffff])
+        {
+            let (x, want) = (f32::from_bits(bits), bf16::from_f32(f32::from_bits(bits)));
+            let got = round(x);
+            assert!(
+                got == want && got.is_sign_negative() == want.is_sign_negative()
+                    || x.is_nan() && got.is_nan(),
+                "{x}"
+            );
+        }
+    }
+
+    #[derive(Clone, Copy)]
+    struct Exp2<'a>(&'a [f32]);
+
+    impl Kernel for Exp2<'_> {
+        type Out = Vec<f32>;
+        #[inline(always)]
+        fn run<S: Simd>(self, s: S) -> Vec<f32> {
+            let mut out = self.0.to_vec();
+            for x in out.chunks_exact_mut(S::LANES) {
+                s.store(x, s.exp2_rough(s.load(x)));
+            }
+            out
+        }
+    }
+
+    #[test]
+    fn exp2_rough_is_as_near_as_it_says() {
+        let mut xs: Vec<f32> = (0..214 << 10).map(|i| i as f32 / 1024.0 - 87.0).collect();
+        xs.extend([f32::NEG_INFINITY, -87.5, -1e30, f32::NAN].repeat(4));
+        for (tier, got) in everywhere(Exp2(&xs)) {
+            for (x, y) in xs.iter().zip(got) {
+                let want = f64::from(*x).exp2();
+                let near = (f64::from(y) / want - 1.0).abs() <= 2f64.powi(-13);
+                let right = if *x < -87.0 { y == 0.0 } else { near };
+                assert!(right || x.is_nan() && y.is_nan(), "{tier:?}: {x} gives {y}");
             }
         }
     }
