@@ -10,12 +10,12 @@
 //! are packed for them once; the queries of all heads that share them follow each other in memory, so
 //! they are rows of one matrix. Since weights are rounded to 8 bits, their exponential is a cubic.
 
-use super::cpu::{each, split, threads};
+use super::cpu::{Tier, each, split, threads};
 use super::gemm::{
     Block, Engine, Of, Scratch, Sizes, TileBlock, Unit, Vectors, columns, rows, rows_between, sizes,
 };
+use super::operand::{Length, product};
 use super::simd::{Kernel, Simd, dispatch_bf16, round};
-use crate::kernels::cpu::Tier;
 use half::bf16;
 use std::fmt;
 use std::ops::Range;
@@ -37,12 +37,7 @@ pub struct Shape {
 /// Why a call cannot be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Misfit {
-    /// An operand has fewer or more elements than the shape asks for.
-    Length {
-        operand: &'static str,
-        want: usize,
-        got: usize,
-    },
+    Length(Length),
     /// The head size is 0, heads cannot be shared evenly, or a product of sizes overflows.
     Shape(Shape),
 }
@@ -50,10 +45,7 @@ pub enum Misfit {
 impl fmt::Display for Misfit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Misfit::Length { operand, want, got } => write!(
-                f,
-                "{operand} has {got} elements and should have {want}; pass it whole and row-major"
-            ),
+            Misfit::Length(length) => length.fmt(f),
             Misfit::Shape(shape) => write!(
                 f,
                 "{shape:?} cannot be: give d of at least 1, h that is a multiple of kv, and sizes whose products fit into memory"
@@ -63,6 +55,12 @@ impl fmt::Display for Misfit {
 }
 
 impl std::error::Error for Misfit {}
+
+impl From<Length> for Misfit {
+    fn from(length: Length) -> Misfit {
+        Misfit::Length(length)
+    }
+}
 
 impl Shape {
     fn check(self, out: usize, q: usize, k: usize, v: usize) -> Result<(), Misfit> {
@@ -84,12 +82,8 @@ impl Shape {
             ("v", [b, kv, m, dv], v),
             ("out", [b, h, n, dv], out),
         ] {
-            let checked = |product: usize, size: usize| product.checked_mul(size);
-            let want = sizes.into_iter().try_fold(1, checked);
-            let want = want.ok_or(Misfit::Shape(self))?;
-            if want != got {
-                return Err(Misfit::Length { operand, want, got });
-            }
+            let want = product(sizes).ok_or(Misfit::Shape(self))?;
+            Length::check(operand, want, got)?;
         }
         Ok(())
     }

@@ -41,20 +41,17 @@ impl Machine {
     }
 }
 
-/// Measures the machine's limits: the best of several short runs.
+/// The machine's limits: the best of several short runs, at the first call of this process.
 pub fn measure() -> Machine {
-    let fma = fma_peak();
-    Machine {
-        copy_gb_s: copy_bandwidth(),
-        fma_gflop_s: fma,
-        bf16_gflop_s: bf16_peak().unwrap_or(fma),
-    }
-}
-
-/// The same, measured at the first call of this process and kept.
-pub fn measure_once() -> Machine {
     static MACHINE: OnceLock<Machine> = OnceLock::new();
-    *MACHINE.get_or_init(measure)
+    *MACHINE.get_or_init(|| {
+        let fma = fma_peak();
+        Machine {
+            copy_gb_s: copy_bandwidth(),
+            fma_gflop_s: fma,
+            bf16_gflop_s: bf16_peak().unwrap_or(fma),
+        }
+    })
 }
 
 /// 128 MiB read and 128 MiB written: beyond any cache but the largest servers'. The better of the

@@ -19,6 +19,7 @@ pub mod mask;
 pub mod mixup;
 pub mod multi_head;
 mod online;
+pub mod operand;
 pub mod quant;
 pub mod rope;
 pub mod simd;

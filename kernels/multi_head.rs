@@ -5,6 +5,7 @@
 
 use super::attention::{self, Mask, attention};
 use super::cpu::{Tier, split};
+use super::operand::Length;
 use super::simd::{Kernel, Simd, dispatch};
 use std::fmt;
 
@@ -30,12 +31,7 @@ pub struct Weights<'a> {
 /// Why a call cannot be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Misfit {
-    /// An operand has fewer or more elements than the shape asks for.
-    Length {
-        operand: &'static str,
-        want: usize,
-        got: usize,
-    },
+    Length(Length),
     /// h does not divide d, or h_kv does not divide h.
     Heads(Shape),
     Attention(attention::Misfit),
@@ -44,10 +40,7 @@ pub enum Misfit {
 impl fmt::Display for Misfit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Misfit::Length { operand, want, got } => write!(
-                f,
-                "{operand} has {got} elements and should have {want}; pass it whole and row-major"
-            ),
+            Misfit::Length(length) => length.fmt(f),
             Misfit::Heads(Shape { d, h, h_kv, .. }) => write!(
                 f,
                 "d = {d}, h = {h}, h_kv = {h_kv} cannot be: give h that divides d and h_kv that divides h, all at least 1"
@@ -58,6 +51,12 @@ impl fmt::Display for Misfit {
 }
 
 impl std::error::Error for Misfit {}
+
+impl From<Length> for Misfit {
+    fn from(length: Length) -> Misfit {
+        Misfit::Length(length)
+    }
+}
 
 /// Writes multi-head attention of `x [b n d]` to `out [b n d]`; `mask [n n]` is added to the scores
 /// of every head. Query head i reads key and value head ⌊i·h_kv/h⌋.
@@ -187,9 +186,7 @@ pub fn cross_attention(
 /// Whether every operand has the elements that it should have.
 fn lengths<const N: usize>(operands: [(&'static str, usize, usize); N]) -> Result<(), Misfit> {
     for (operand, want, got) in operands {
-        if want != got {
-            return Err(Misfit::Length { operand, want, got });
-        }
+        Length::check(operand, want, got)?;
     }
     Ok(())
 }

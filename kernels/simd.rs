@@ -32,12 +32,22 @@ pub trait Simd: Copy {
     fn sum(self, v: Self::V) -> f32;
     /// The largest of all lanes.
     fn largest(self, v: Self::V) -> f32;
-    /// y·2ⁿ for a whole n from −126 to 127; 0 where x < −87.
-    fn scale(self, y: Self::V, n: Self::V, x: Self::V) -> Self::V;
+    /// y·2ⁿ for a whole n from −126 to 127; 0 where x < `least`, whatever n is. NaN stays NaN.
+    fn scale(self, y: Self::V, n: Self::V, x: Self::V, least: f32) -> Self::V;
     /// The lanes of the first and of the second half, each twice in a row.
     fn twice(self, v: Self::V) -> [Self::V; 2];
     /// Pairs (x₀, x₁) → (x₀·cos − x₁·sin, x₁·cos + x₀·sin).
     fn turn(self, x: Self::V, cos: Self::V, sin: Self::V) -> Self::V;
+
+    /// The polynomial in r with these coefficients, that of the highest power first (Horner).
+    #[inline(always)]
+    fn polynomial(self, r: Self::V, coefficients: &[f32]) -> Self::V {
+        let mut p = self.splat(coefficients[0]);
+        for c in &coefficients[1..] {
+            p = self.fma(p, r, self.splat(*c));
+        }
+        p
+    }
 
     /// eˣ for x ≤ 88 within 2 ulp; 0 below −87, where eˣ < 2e-38. NaN stays NaN.
     ///
@@ -49,11 +59,7 @@ pub trait Simd: Copy {
         // ln 2 in two parts: the first has few digits, so that its product is exact.
         let r = self.fma(n, self.splat(-0.693_359_4), x);
         let r = self.fma(n, self.splat(2.121_944_4e-4), r);
-        let mut p = self.splat(POLYNOMIAL[0]);
-        for c in &POLYNOMIAL[1..] {
-            p = self.fma(p, r, self.splat(*c));
-        }
-        self.scale(p, n, x)
+        self.scale(self.polynomial(r, &POLYNOMIAL), n, x, LEAST)
     }
 
     fn sub(self, a: Self::V, b: Self::V) -> Self::V;
@@ -90,17 +96,11 @@ pub trait Simd: Copy {
         let round = self.splat(ROUND + 127.0);
         let biased = self.fma(d, c, round);
         let r = self.fma(d, c, self.sub(round, biased));
-        let mut p = self.splat(POWER_OF_TWO[0]);
-        for c in &POWER_OF_TWO[1..] {
-            p = self.fma(p, r, self.splat(*c));
-        }
-        self.times_power(p, biased)
+        self.times_power(self.polynomial(r, &POWER_OF_TWO), biased)
     }
 
     /// The nearest whole number.
     fn round(self, v: Self::V) -> Self::V;
-    /// y·2ⁿ for a whole n ≤ 127; 0 where n < −126. NaN stays NaN.
-    fn power(self, y: Self::V, n: Self::V) -> Self::V;
     /// `x` where a ≤ b, −∞ elsewhere.
     fn at_most(self, a: Self::V, b: Self::V, x: Self::V) -> Self::V;
     /// Sums over lanes of `LANES` registers: lane i has the sum of `v[i]`.
@@ -116,12 +116,8 @@ pub trait Simd: Copy {
     #[inline(always)]
     fn exp2(self, x: Self::V) -> Self::V {
         let n = self.round(x);
-        let r = self.add(x, self.mul(n, self.splat(-1.0)));
-        let mut p = self.splat(POWER_OF_TWO[0]);
-        for c in &POWER_OF_TWO[1..] {
-            p = self.fma(p, r, self.splat(*c));
-        }
-        self.power(p, n)
+        let r = self.sub(x, n);
+        self.scale(self.polynomial(r, &POWER_OF_TWO), n, n, -126.0)
     }
 
     /// 2ˣ for x ≤ 127 within 2⁻¹³ of itself, for results that are rounded to bf16 or sums of them; 0
@@ -131,12 +127,8 @@ pub trait Simd: Copy {
     #[inline(always)]
     fn exp2_rough(self, x: Self::V) -> Self::V {
         let n = self.add(self.add(x, self.splat(ROUND)), self.splat(-ROUND));
-        let r = self.fma(n, self.splat(-1.0), x);
-        let mut p = self.splat(CUBIC[0]);
-        for c in &CUBIC[1..] {
-            p = self.fma(p, r, self.splat(*c));
-        }
-        self.scale(p, n, x)
+        let r = self.sub(x, n);
+        self.scale(self.polynomial(r, &CUBIC), n, x, LEAST)
     }
 
     /// The 4 bits from bit `at` on of the first `LANES` words, as numbers from −8 to 7 in two's
@@ -163,9 +155,6 @@ pub trait Simd: Copy {
     fn load_bf16(self, from: &[bf16]) -> Self::V;
     /// The numbers of `a`, then those of `b`, rounded to bf16: as many pairs as lanes.
     fn narrow(self, a: Self::V, b: Self::V) -> Self::V;
-    /// Transposes `LANES`×`LANES` words of 32 bits; rows start every `by.0` words in `from` and every
-    /// `by.1` in `to`.
-    fn flip(self, from: &[f32], to: &mut [f32], by: (usize, usize));
 }
 
 /// The coefficients of r³ to r⁰ for 2ʳ.
@@ -185,6 +174,12 @@ pub fn unpair(word: f32) -> [f32; 2] {
         f32::from_bits(bits << 16),
         f32::from_bits(bits & 0xffff_0000),
     ]
+}
+
+/// As [`bf16::to_f32`], without a branch, so that loops over it become vectors.
+#[inline(always)]
+pub fn wide(x: bf16) -> f32 {
+    f32::from_bits(u32::from(x.to_bits()) << 16)
 }
 
 /// The nearest bf16, ties to even; NaN stays NaN. Without a branch, so that loops over it become
@@ -327,10 +322,10 @@ impl Simd for Portable {
         v[0].max(v[1]).max(v[2].max(v[3]))
     }
     #[inline(always)]
-    fn scale(self, y: [f32; 4], n: [f32; 4], x: [f32; 4]) -> [f32; 4] {
+    fn scale(self, y: [f32; 4], n: [f32; 4], x: [f32; 4], least: f32) -> [f32; 4] {
         // n + 127 in the exponent's bits is 2ⁿ.
         let power = |i: usize| f32::from_bits((n[i] + ROUND).to_bits().wrapping_add(127) << 23);
-        lanes(|i| if x[i] < LEAST { 0.0 } else { y[i] * power(i) })
+        lanes(|i| if x[i] < least { 0.0 } else { y[i] * power(i) })
     }
     #[inline(always)]
     fn twice(self, v: [f32; 4]) -> [[f32; 4]; 2] {
@@ -355,21 +350,10 @@ impl Simd for Portable {
     }
     #[inline(always)]
     fn narrow(self, a: [f32; 4], b: [f32; 4]) -> [f32; 4] {
-        let pair = |a: f32, b: f32| pair(round(a), round(b));
-        [
-            pair(a[0], a[1]),
-            pair(a[2], a[3]),
-            pair(b[0], b[1]),
-            pair(b[2], b[3]),
-        ]
-    }
-    #[inline(always)]
-    fn flip(self, from: &[f32], to: &mut [f32], by: (usize, usize)) {
-        for i in 0..4 {
-            for (j, x) in from[i * by.0..][..4].iter().enumerate() {
-                to[j * by.1 + i] = *x;
-            }
-        }
+        let mut numbers = [bf16::ZERO; 8];
+        self.round_to(&mut numbers, a);
+        self.round_to(&mut numbers[4..], b);
+        self.load_bf16(&numbers)
     }
     #[inline(always)]
     fn nibbles(self, from: &[u32], at: u32) -> [f32; 4] {
@@ -462,11 +446,6 @@ impl Simd for Portable {
         lanes(|i| near(v[i]))
     }
     #[inline(always)]
-    fn power(self, y: [f32; 4], n: [f32; 4]) -> [f32; 4] {
-        let power = |i: usize| f32::from_bits((n[i] + ROUND).to_bits().wrapping_add(127) << 23);
-        lanes(|i| if n[i] < -126.0 { 0.0 } else { y[i] * power(i) })
-    }
-    #[inline(always)]
     fn at_most(self, a: [f32; 4], b: [f32; 4], x: [f32; 4]) -> [f32; 4] {
         lanes(|i| {
             if a[i] <= b[i] {
@@ -494,7 +473,7 @@ impl Simd for Portable {
 /// One instruction for each function, on unaligned data.
 #[cfg(target_arch = "x86_64")]
 mod x86 {
-    use super::{LEAST, Simd, bf16, pair, round};
+    use super::{Simd, bf16};
     use std::arch::x86_64::*;
 
     /// Proof of AVX-512, and of AVX-512 BF16 where `BF16`.
@@ -554,10 +533,10 @@ mod x86 {
             unsafe { _mm512_reduce_max_ps(v) }
         }
         #[inline(always)]
-        fn scale(self, y: __m512, n: __m512, x: __m512) -> __m512 {
+        fn scale(self, y: __m512, n: __m512, x: __m512, least: f32) -> __m512 {
             // SAFETY: as for `splat`. «Not less than» keeps NaN.
             unsafe {
-                let kept = _mm512_cmp_ps_mask::<_CMP_NLT_UQ>(x, _mm512_set1_ps(LEAST));
+                let kept = _mm512_cmp_ps_mask::<_CMP_NLT_UQ>(x, _mm512_set1_ps(least));
                 _mm512_maskz_scalef_ps(kept, y, n)
             }
         }
@@ -612,50 +591,10 @@ mod x86 {
                     std::mem::transmute::<__m512bh, __m512>(_mm512_cvtne2ps_pbh(b, a))
                 };
             }
-            let mut x = [0.0; 32];
-            self.store(&mut x, a);
-            self.store(&mut x[16..], b);
-            let pairs: [f32; 16] =
-                std::array::from_fn(|i| pair(round(x[2 * i]), round(x[2 * i + 1])));
-            self.load(&pairs)
-        }
-        #[inline(always)]
-        fn flip(self, from: &[f32], to: &mut [f32], by: (usize, usize)) {
-            // No closures: they would be compiled without the instructions.
-            let mut x = [self.splat(0.0); 16];
-            for (i, x) in x.iter_mut().enumerate() {
-                *x = self.load(&from[i * by.0..]);
-            }
-            // SAFETY: as for `splat`. Four rows at a time give vectors of four rows' numbers of one
-            // column in each quarter; quarters of four such vectors are then put together.
-            unsafe {
-                for r in (0..16).step_by(4) {
-                    let [a, b] = [
-                        _mm512_unpacklo_ps(x[r], x[r + 1]),
-                        _mm512_unpackhi_ps(x[r], x[r + 1]),
-                    ];
-                    let [c, d] = [
-                        _mm512_unpacklo_ps(x[r + 2], x[r + 3]),
-                        _mm512_unpackhi_ps(x[r + 2], x[r + 3]),
-                    ];
-                    let pd = |x| _mm512_castps_pd(x);
-                    x[r] = _mm512_castpd_ps(_mm512_unpacklo_pd(pd(a), pd(c)));
-                    x[r + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(pd(a), pd(c)));
-                    x[r + 2] = _mm512_castpd_ps(_mm512_unpacklo_pd(pd(b), pd(d)));
-                    x[r + 3] = _mm512_castpd_ps(_mm512_unpackhi_pd(pd(b), pd(d)));
-                }
-                for c in 0..4 {
-                    let even = |a, b| _mm512_shuffle_f32x4::<0b10_00_10_00>(a, b);
-                    let odd = |a, b| _mm512_shuffle_f32x4::<0b11_01_11_01>(a, b);
-                    let [x0, x1, x2, x3] = [x[c], x[4 + c], x[8 + c], x[12 + c]];
-                    let [a, b] = [even(x0, x1), even(x2, x3)];
-                    let [e, f] = [odd(x0, x1), odd(x2, x3)];
-                    self.store(&mut to[c * by.1..], even(a, b));
-                    self.store(&mut to[(4 + c) * by.1..], even(e, f));
-                    self.store(&mut to[(8 + c) * by.1..], odd(a, b));
-                    self.store(&mut to[(12 + c) * by.1..], odd(e, f));
-                }
-            }
+            let mut numbers = [bf16::ZERO; 32];
+            self.round_to(&mut numbers, a);
+            self.round_to(&mut numbers[16..], b);
+            self.load_bf16(&numbers)
         }
         #[inline(always)]
         fn nibbles(self, from: &[u32], at: u32) -> __m512 {
@@ -806,14 +745,6 @@ mod x86 {
         fn round(self, v: __m512) -> __m512 {
             // SAFETY: as for `splat`.
             unsafe { _mm512_roundscale_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(v) }
-        }
-        #[inline(always)]
-        fn power(self, y: __m512, n: __m512) -> __m512 {
-            // SAFETY: as for `splat`. «Not less than» keeps NaN.
-            unsafe {
-                let kept = _mm512_cmp_ps_mask::<_CMP_NLT_UQ>(n, _mm512_set1_ps(-126.0));
-                _mm512_maskz_scalef_ps(kept, y, n)
-            }
         }
         #[inline(always)]
         fn at_most(self, a: __m512, b: __m512, x: __m512) -> __m512 {
@@ -976,10 +907,10 @@ mod x86 {
             }
         }
         #[inline(always)]
-        fn scale(self, y: __m256, n: __m256, x: __m256) -> __m256 {
+        fn scale(self, y: __m256, n: __m256, x: __m256, least: f32) -> __m256 {
             // SAFETY: as for `splat`. n + 127 in the exponent's bits is 2ⁿ.
             unsafe {
-                let kept = _mm256_cmp_ps::<_CMP_NLT_UQ>(x, _mm256_set1_ps(LEAST));
+                let kept = _mm256_cmp_ps::<_CMP_NLT_UQ>(x, _mm256_set1_ps(least));
                 let n = _mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127));
                 let power = _mm256_castsi256_ps(_mm256_slli_epi32::<23>(n));
                 _mm256_and_ps(kept, _mm256_mul_ps(y, power))
@@ -1024,46 +955,10 @@ mod x86 {
         }
         #[inline(always)]
         fn narrow(self, a: __m256, b: __m256) -> __m256 {
-            let mut x = [0.0; 16];
-            self.store(&mut x, a);
-            self.store(&mut x[8..], b);
-            let pairs: [f32; 8] =
-                std::array::from_fn(|i| pair(round(x[2 * i]), round(x[2 * i + 1])));
-            self.load(&pairs)
-        }
-        #[inline(always)]
-        fn flip(self, from: &[f32], to: &mut [f32], by: (usize, usize)) {
-            // No closures: they would be compiled without the instructions.
-            let mut x = [self.splat(0.0); 8];
-            for (i, x) in x.iter_mut().enumerate() {
-                *x = self.load(&from[i * by.0..]);
-            }
-            // SAFETY: as for `splat`. As for AVX-512, with halves for quarters.
-            unsafe {
-                for r in [0, 4] {
-                    let [a, b] = [
-                        _mm256_unpacklo_ps(x[r], x[r + 1]),
-                        _mm256_unpackhi_ps(x[r], x[r + 1]),
-                    ];
-                    let [c, d] = [
-                        _mm256_unpacklo_ps(x[r + 2], x[r + 3]),
-                        _mm256_unpackhi_ps(x[r + 2], x[r + 3]),
-                    ];
-                    let pd = |x| _mm256_castps_pd(x);
-                    x[r] = _mm256_castpd_ps(_mm256_unpacklo_pd(pd(a), pd(c)));
-                    x[r + 1] = _mm256_castpd_ps(_mm256_unpackhi_pd(pd(a), pd(c)));
-                    x[r + 2] = _mm256_castpd_ps(_mm256_unpacklo_pd(pd(b), pd(d)));
-                    x[r + 3] = _mm256_castpd_ps(_mm256_unpackhi_pd(pd(b), pd(d)));
-                }
-                for c in 0..4 {
-                    let (a, b) = (x[c], x[4 + c]);
-                    self.store(&mut to[c * by.1..], _mm256_permute2f128_ps::<0x20>(a, b));
-                    self.store(
-                        &mut to[(4 + c) * by.1..],
-                        _mm256_permute2f128_ps::<0x31>(a, b),
-                    );
-                }
-            }
+            let mut numbers = [bf16::ZERO; 16];
+            self.round_to(&mut numbers, a);
+            self.round_to(&mut numbers[8..], b);
+            self.load_bf16(&numbers)
         }
         #[inline(always)]
         fn nibbles(self, from: &[u32], at: u32) -> __m256 {
@@ -1210,16 +1105,6 @@ mod x86 {
         fn round(self, v: __m256) -> __m256 {
             // SAFETY: as for `splat`.
             unsafe { _mm256_round_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(v) }
-        }
-        #[inline(always)]
-        fn power(self, y: __m256, n: __m256) -> __m256 {
-            // SAFETY: as for `splat`. n + 127 in the exponent's bits is 2ⁿ.
-            unsafe {
-                let kept = _mm256_cmp_ps::<_CMP_NLT_UQ>(n, _mm256_set1_ps(-126.0));
-                let n = _mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127));
-                let power = _mm256_castsi256_ps(_mm256_slli_epi32::<23>(n));
-                _mm256_and_ps(kept, _mm256_mul_ps(y, power))
-            }
         }
         #[inline(always)]
         fn at_most(self, a: __m256, b: __m256, x: __m256) -> __m256 {
@@ -1509,7 +1394,7 @@ mod tests {
             s.store(&mut dots, s.dot(s.load(&pairs), s.load_bf16(&numbers), c));
             let (by, to_by) = (S::LANES + 1, S::LANES + 3);
             let mut flipped = vec![0.0; S::LANES * to_by];
-            s.flip(self.0, &mut flipped, (by, to_by));
+            s.transpose(self.0, by, &mut flipped, to_by);
             (S::LANES, pairs, dots, flipped)
         }
     }

@@ -4,7 +4,7 @@
 //! with stores that do not, in whole lines: a line that is written in parts is slower than either.
 
 use super::cpu::{Tier, split};
-use super::simd::{Kernel, Simd, dispatch};
+use super::simd::{Kernel, Simd, dispatch, round, wide};
 use half::bf16;
 
 /// A number as it lies in memory; kernels compute in f32.
@@ -20,6 +20,7 @@ pub trait Number: Copy + Send + Sync + 'static {
     /// As `store`, past the caches.
     fn stream<S: Simd>(s: S, to: &mut [Self], v: S::V);
     fn number(self) -> f32;
+    /// Rounded to nearest, ties to even.
     fn rounded(x: f32) -> Self;
 }
 
@@ -63,7 +64,7 @@ impl Number for bf16 {
     fn load_part<S: Simd>(s: S, from: &[bf16], fill: f32) -> S::V {
         let mut padded = [fill; 16];
         for (padded, x) in padded.iter_mut().zip(from) {
-            *padded = x.to_f32();
+            *padded = wide(*x);
         }
         s.load(&padded)
     }
@@ -83,11 +84,11 @@ impl Number for bf16 {
     }
     #[inline(always)]
     fn number(self) -> f32 {
-        self.to_f32()
+        wide(self)
     }
     #[inline(always)]
     fn rounded(x: f32) -> bf16 {
-        bf16::from_f32(x)
+        round(x)
     }
 }
 

@@ -20,6 +20,7 @@ mod tests;
 mod tiles;
 
 use super::cpu::Tier;
+use super::operand::{Length, product};
 use plan::Call;
 use std::fmt;
 
@@ -67,12 +68,8 @@ pub struct Options<'a> {
 /// Why a call cannot be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Misfit {
-    /// An operand has fewer or more elements than the shape (for a mask: its strides) asks for.
-    Length {
-        operand: &'static str,
-        want: usize,
-        got: usize,
-    },
+    /// The elements of an operand; for a mask, of its strides.
+    Length(Length),
     /// The head size is 0, or a product of sizes overflows.
     Shape(Shape),
     /// The heads of k and v do not divide those of q.
@@ -88,9 +85,9 @@ pub enum Misfit {
 impl fmt::Display for Misfit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Misfit::Length { operand, want, got } => write!(
+            Misfit::Length(length) => write!(
                 f,
-                "{operand} has {got} elements and should have {want}; pass it whole and row-major, and give stride 0 to an axis that a mask repeats"
+                "{length}, and give stride 0 to an axis that a mask repeats"
             ),
             Misfit::Shape(shape) => write!(
                 f,
@@ -113,6 +110,12 @@ impl fmt::Display for Misfit {
 }
 
 impl std::error::Error for Misfit {}
+
+impl From<Length> for Misfit {
+    fn from(length: Length) -> Misfit {
+        Misfit::Length(length)
+    }
+}
 
 /// Writes `softmax(q·kᵀ/√d + mask)·v` to `out`; all are row-major: `q [b h n d]`, `k [b h m d]`,
 /// `v [b h m dv]`, `out [b h n dv]`. A row whose scores are all −∞ gives zeros.
@@ -226,8 +229,7 @@ impl Shape {
     ) -> Result<(), Misfit> {
         let Shape { b, h, n, m, d, dv } = self;
         let product = |sizes: [usize; 4]| {
-            let checked = |product: usize, &size: &usize| product.checked_mul(size);
-            let product = sizes.iter().try_fold(1, checked);
+            let product = product(sizes);
             product.filter(|_| d > 0).ok_or(Misfit::Shape(self))
         };
         if h % kv_heads.max(1) != 0 || (kv_heads == 0 && h > 0) {
@@ -255,10 +257,7 @@ impl Shape {
                 each(options.lengths.map(<[usize]>::len), b),
             ),
         ] {
-            let want = product(sizes)?;
-            if want != got {
-                return Err(Misfit::Length { operand, want, got });
-            }
+            Length::check(operand, product(sizes)?, got)?;
         }
         let lengths = options.lengths.unwrap_or_default().iter().enumerate();
         if let Some((sequence, &length)) = lengths.into_iter().find(|(_, length)| **length > m) {
@@ -273,11 +272,7 @@ impl Shape {
         {
             let last = [b - 1, h - 1, n - 1, m - 1];
             let at = last.iter().zip(strides).map(|(i, by)| i.saturating_mul(by));
-            let want = at.fold(1, usize::saturating_add);
-            if want != values.len() {
-                let (operand, got) = ("mask", values.len());
-                return Err(Misfit::Length { operand, want, got });
-            }
+            Length::check("mask", at.fold(1, usize::saturating_add), values.len())?;
         }
         Ok(())
     }

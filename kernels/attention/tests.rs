@@ -389,29 +389,6 @@ fn misfits_are_sentences() {
     );
 }
 
-/// `cargo test --release --lib attention_speed -- --ignored --nocapture`
-#[test]
-#[ignore = "a measurement, not a check"]
-fn attention_speed() {
-    let [b, h, n, d] = [1, 4, 1024, 64];
-    let (m, dv) = (n, d);
-    let shape = Shape { b, h, n, m, d, dv };
-    let x = noise(0, h * n * d, 1.0);
-    let mut out = vec![0.0; h * n * d];
-    for tier in Tier::all() {
-        let mut times = [0.0; 15].map(|_: f64| {
-            let start = std::time::Instant::now();
-            attention_on(tier, &mut out, None, [&x, &x, &x], masked(None), shape).unwrap();
-            start.elapsed().as_secs_f64()
-        });
-        times.sort_by(f64::total_cmp);
-        let rate = |seconds: f64| 4.0 * (h * n * n * d) as f64 / seconds / 1e9;
-        let (median, best) = (rate(times[7]), rate(times[0]));
-        let peak = crate::kernels::machine::measure().fma_gflop_s;
-        println!("{tier:?}: {median:.1} GFLOP/s, at best {best:.1}; {peak:.0} of FMA");
-    }
-}
-
 fn masked(mask: Option<Mask<'_>>) -> Options<'_> {
     Options {
         mask,

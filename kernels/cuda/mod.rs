@@ -95,8 +95,8 @@ pub fn gpu() -> Result<&'static Gpu, &'static Absent> {
     GPU.get_or_init(find).as_ref()
 }
 
-/// Whether a driver and a device are there; cheaper than [`gpu`], which makes a context.
-pub fn present() -> Result<(), Absent> {
+/// Whether a driver and a device are there.
+fn present() -> Result<(), Absent> {
     // SAFETY: the library is only opened; its initialisers are NVIDIA's own.
     if !unsafe { sys::is_culib_present() } {
         return Err(Absent::NoDriver);

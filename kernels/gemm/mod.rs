@@ -17,6 +17,7 @@ pub(super) use pack::{columns, rows, rows_between};
 pub(super) use registers::{Block, TileBlock, Vectors};
 
 use super::cpu::Tier;
+use super::operand::{Length, product};
 use half::bf16;
 use std::fmt;
 
@@ -40,12 +41,7 @@ pub enum Form {
 /// Why a product cannot be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Misfit {
-    /// An operand has fewer or more elements than the shape asks for.
-    Length {
-        operand: &'static str,
-        want: usize,
-        got: usize,
-    },
+    Length(Length),
     /// A product of sizes overflows.
     Shape(Shape),
 }
@@ -53,10 +49,7 @@ pub enum Misfit {
 impl fmt::Display for Misfit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Misfit::Length { operand, want, got } => write!(
-                f,
-                "{operand} has {got} elements and should have {want}; pass it whole and row-major"
-            ),
+            Misfit::Length(length) => length.fmt(f),
             Misfit::Shape(shape) => write!(
                 f,
                 "{shape:?} cannot be: give sizes whose products fit into memory"
@@ -67,15 +60,18 @@ impl fmt::Display for Misfit {
 
 impl std::error::Error for Misfit {}
 
+impl From<Length> for Misfit {
+    fn from(length: Length) -> Misfit {
+        Misfit::Length(length)
+    }
+}
+
 impl Shape {
     fn check(self, out: usize, a: usize, b: usize) -> Result<(), Misfit> {
         let Shape { m, n, k } = self;
-        for (operand, sizes, got) in [("a", (m, k), a), ("b", (k, n), b), ("out", (m, n), out)] {
-            let want = sizes.0.checked_mul(sizes.1);
-            let want = want.ok_or(Misfit::Shape(self))?;
-            if want != got {
-                return Err(Misfit::Length { operand, want, got });
-            }
+        for (operand, sizes, got) in [("a", [m, k], a), ("b", [k, n], b), ("out", [m, n], out)] {
+            let want = product(sizes).ok_or(Misfit::Shape(self))?;
+            Length::check(operand, want, got)?;
         }
         Ok(())
     }

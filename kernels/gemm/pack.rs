@@ -2,7 +2,7 @@
 //! a pair of bf16; what is left of a row, a panel or a pair is 0.
 
 use super::Of;
-use crate::kernels::simd::{Simd, pair};
+use crate::kernels::simd::{Simd, pair, wide};
 use half::bf16;
 
 /// Words from `first` on of the row of `k` numbers that starts at `at`; what is beyond `k` is 0.
@@ -50,12 +50,6 @@ fn row<S: Simd>(
             rest.fill(0.0);
         }
     }
-}
-
-/// As [`half::bf16::to_f32`], without a branch, so that loops over it become vectors.
-#[inline(always)]
-fn wide(x: bf16) -> f32 {
-    f32::from_bits(u32::from(x.to_bits()) << 16)
 }
 
 /// Rows `from`, each of `k` numbers that lie together, as rows of `words` words from word `first` on;
@@ -107,7 +101,7 @@ pub fn columns<S: Simd>(
             );
             let mut at = 0;
             while at + S::LANES <= words {
-                s.flip(&run[at..], &mut to[at * width + j..], (by, width));
+                s.transpose(&run[at..], by, &mut to[at * width + j..], width);
                 at += S::LANES;
             }
             for (t, to) in to.chunks_exact_mut(width).enumerate().skip(at) {

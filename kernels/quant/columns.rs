@@ -38,7 +38,7 @@ impl<'a, T: Real> Columns<'a, T> {
         let out =
             unsafe { std::slice::from_raw_parts_mut(self.first.add(row * self.n + column), count) };
         for (out, value) in out.iter_mut().zip(values) {
-            *out = T::narrow(*value);
+            *out = T::rounded(*value);
         }
     }
 }

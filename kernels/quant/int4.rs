@@ -125,12 +125,12 @@ impl PackedInt4 {
             }
             wide
         };
-        let shift = |zeros: &[u8]| wide(&|i| (8.0 - f32::from(zeros[i])) * scales[i].wide());
+        let shift = |zeros: &[u8]| wide(&|i| (8.0 - f32::from(zeros[i])) * scales[i].number());
         Ok(PackedInt4 {
             shape,
             group_size,
             words,
-            scales: wide(&|i| scales[i].wide()),
+            scales: wide(&|i| scales[i].number()),
             shifts: zeros.map(shift),
             zeros: zeros.map(<[u8]>::to_vec),
         })

@@ -37,7 +37,7 @@ impl PackedInt8 {
                 *to = *q;
             }
         }
-        let mut wide: Vec<f32> = scales.iter().map(|scale| scale.wide()).collect();
+        let mut wide: Vec<f32> = scales.iter().map(|scale| scale.number()).collect();
         wide.resize(shape.blocks() * 16, 0.0);
         let scales = wide;
         Ok(PackedInt8 {

@@ -18,48 +18,22 @@ mod tests;
 pub use int4::{Nibbles, PackedInt4, pack_int4, unpack_int4, w4a16};
 pub use int8::{PackedInt8, w8a16};
 
+use super::stream::Number;
 use half::bf16;
 use std::fmt;
 
 /// What activations, results and scales may be: `f32` or `bf16`.
-pub trait Real: Copy + Send + Sync + 'static {
+pub trait Real: Number {
     /// Whether every number is one of bf16.
     const HALF: bool;
-    fn wide(self) -> f32;
-    /// Rounded to nearest, ties to even.
-    fn narrow(x: f32) -> Self;
 }
 
 impl Real for f32 {
     const HALF: bool = false;
-    #[inline(always)]
-    fn wide(self) -> f32 {
-        self
-    }
-    #[inline(always)]
-    fn narrow(x: f32) -> f32 {
-        x
-    }
 }
 
 impl Real for bf16 {
     const HALF: bool = true;
-    #[inline(always)]
-    fn wide(self) -> f32 {
-        f32::from_bits(u32::from(self.to_bits()) << 16)
-    }
-    #[inline(always)]
-    fn narrow(x: f32) -> bf16 {
-        // Without a branch, so that a loop becomes vector instructions.
-        let bits = x.to_bits();
-        let rounded = bits.wrapping_add(0x7fff + (bits >> 16 & 1)) >> 16;
-        let bits = if x.is_nan() {
-            bits >> 16 | 0x40
-        } else {
-            rounded
-        };
-        bf16::from_bits(bits as u16)
-    }
 }
 
 /// Why weights or a product cannot be.

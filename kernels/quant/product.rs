@@ -168,7 +168,7 @@ impl Panel {
 
 /// Writes a row of activations to every `rows`-th place.
 fn columns_of<X: Real>(x: &[X], out: &mut [u32], rows: usize, half: bool) {
-    let bits = |x: &X| x.wide().to_bits();
+    let bits = |x: &X| x.number().to_bits();
     if !half {
         let out = out.iter_mut().step_by(rows);
         return out.zip(x).for_each(|(out, x)| *out = bits(x));
@@ -187,7 +187,9 @@ fn columns_of<X: Real>(x: &[X], out: &mut [u32], rows: usize, half: bool) {
 fn sum<X: Real>(x: &[X]) -> f32 {
     let mut sums = [0.0; 8];
     for x in x.chunks(8) {
-        sums.iter_mut().zip(x).for_each(|(sum, x)| *sum += x.wide());
+        sums.iter_mut()
+            .zip(x)
+            .for_each(|(sum, x)| *sum += x.number());
     }
     sums.iter().sum()
 }

@@ -29,7 +29,7 @@ fn numbers(seed: u64, len: usize, range: f32) -> Vec<f32> {
 }
 
 fn halves(x: &[f32]) -> Vec<bf16> {
-    x.iter().map(|x| bf16::narrow(*x)).collect()
+    x.iter().map(|x| bf16::rounded(*x)).collect()
 }
 
 /// Weights as the lessons have them: w = (q − zero)·scale.
@@ -70,7 +70,7 @@ impl Plain {
             for (row, got) in out.iter().enumerate() {
                 let (mut want, mut magnitude, mut flushed) = (0.0, 0.0, 0.0);
                 for (column, x) in x.iter().enumerate() {
-                    let ([q, zero, scale], x) = (self.weight(row, column), f64::from(x.wide()));
+                    let ([q, zero, scale], x) = (self.weight(row, column), f64::from(x.number()));
                     want += x * (q - zero) * scale;
                     magnitude += (x * scale).abs()
                         * match self.unsigned {
@@ -85,13 +85,13 @@ impl Plain {
                 if O::HALF {
                     tol += (want.abs() + tol) / 256.0;
                 }
-                let err = (f64::from(got.wide()) - want).abs();
+                let err = (f64::from(got.number()) - want).abs();
                 assert!(
                     err <= tol,
                     "{name}, {} × {}, activation {i}, row {row}: {} is not {want}, off by {err:e} of {tol:e}",
                     self.n,
                     self.k,
-                    got.wide(),
+                    got.number(),
                 );
             }
         }
@@ -314,7 +314,7 @@ fn dequantised_weights_are_the_plain_ones_rounded_once() {
 #[test]
 fn scales_may_be_bf16() {
     let scales = halves(&numbers(1, 6, 1.0));
-    let wide: Vec<f32> = scales.iter().map(|scale| scale.wide()).collect();
+    let wide: Vec<f32> = scales.iter().map(|scale| scale.number()).collect();
     let q = vec![0x71; 3 * 32];
     let [half, wide] = [
         PackedInt4::new(&q, &scales, None, [3, 64], 32).unwrap(),
@@ -347,9 +347,11 @@ fn narrowing_is_that_of_half() {
         1.011_718_8,
     ];
     for x in specials.into_iter().chain(numbers(5, 1000, 30.0)) {
-        assert_eq!(bf16::narrow(x), bf16::from_f32(x), "{x}");
+        assert_eq!(bf16::rounded(x), bf16::from_f32(x), "{x}");
     }
-    assert!(bf16::narrow(f32::NAN).is_nan() && bf16::narrow(f32::from_bits(0x7f80_0001)).is_nan());
+    assert!(
+        bf16::rounded(f32::NAN).is_nan() && bf16::rounded(f32::from_bits(0x7f80_0001)).is_nan()
+    );
 }
 
 #[test]

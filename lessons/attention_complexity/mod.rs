@@ -11,6 +11,7 @@ mod variants;
 use crate::lesson::{Lesson, Part, Track};
 use crate::text::Text;
 pub use problem::{Exercise, PROBLEM, candidate};
+pub use reference::slope;
 
 pub static LESSON: Lesson = Lesson {
     id: "attention-complexity",

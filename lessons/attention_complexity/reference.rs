@@ -90,7 +90,7 @@ pub fn reference(inputs: &Inputs, trace: &mut Trace) -> Outputs {
 }
 
 /// The least-squares slope of y over x; 0 where all x are equal.
-pub(super) fn slope(x: &Array1<f64>, y: &Array1<f64>) -> f64 {
+pub fn slope(x: &Array1<f64>, y: &Array1<f64>) -> f64 {
     let mean = |values: &Array1<f64>| values.sum() / values.len().max(1) as f64;
     let (dx, dy) = (x - mean(x), y - mean(y));
     let spread = (&dx * &dx).sum();

@@ -2,6 +2,7 @@
 
 use crate::kernels::machine;
 use crate::lesson::Lesson;
+use crate::lessons::attention_complexity::slope;
 use crate::memory;
 use crate::problem::{Case, Deviation, Prepared, Problem};
 use crate::text::Lang;
@@ -141,10 +142,9 @@ fn point(
         times.push(super::timed(|| kernel.run()).0.as_secs_f64());
     }
     right(&kernel)?;
-    times.sort_by(f64::total_cmp);
-    let kernel_s = times[times.len() / 2];
+    let kernel_s = super::median(&mut times);
     let work = (problem.production.work)(case);
-    let (limit, _) = machine::measure_once().limit(work.flops, work.bytes);
+    let (limit, _) = machine::measure().limit(work.flops, work.bytes);
     Ok(Point {
         size,
         flops: work.flops,
@@ -157,23 +157,15 @@ fn point(
     })
 }
 
-/// The least-squares slope of ln cost over ln size; `None` where a cost is 0 or sizes are equal.
+/// The exponent of costs over sizes, as the lesson attention-complexity fits it; `None` where a cost is 0
+/// or sizes are equal.
 fn exponent(costs: &[(f64, f64)]) -> Option<f64> {
-    if costs
-        .iter()
-        .any(|(size, cost)| !(*size > 0.0 && *cost > 0.0))
-    {
-        return None;
-    }
-    let logs: Vec<(f64, f64)> = costs.iter().map(|(x, y)| (x.ln(), y.ln())).collect();
-    let count = logs.len() as f64;
-    let (x, y) = logs
-        .iter()
-        .fold((0.0, 0.0), |(x, y), log| (x + log.0, y + log.1));
-    let (x, y) = (x / count, y / count);
-    let together: f64 = logs.iter().map(|log| (log.0 - x) * (log.1 - y)).sum();
-    let spread: f64 = logs.iter().map(|log| (log.0 - x).powi(2)).sum();
-    (spread > 1e-12).then(|| together / spread)
+    let fits = costs.iter().all(|(size, cost)| *size > 0.0 && *cost > 0.0);
+    let grows = costs.iter().any(|(size, _)| *size != costs[0].0);
+    (fits && grows).then(|| {
+        let logs = |of: fn(&(f64, f64)) -> f64| costs.iter().map(|cost| of(cost).ln()).collect();
+        slope(&logs(|cost| cost.0), &logs(|cost| cost.1))
+    })
 }
 
 #[cfg(test)]

@@ -106,7 +106,7 @@ pub fn bench(
         return Err(off(still.err, tolerance, lang));
     }
 
-    let machine = machine::measure_once();
+    let machine = machine::measure();
     let work = (problem.production.work)(&case);
     let (limit_s, bound) = machine.limit(work.flops, work.bytes);
     let seconds = |times: &[Duration]| times.iter().map(Duration::as_secs_f64).collect::<Vec<_>>();
@@ -146,13 +146,18 @@ fn timed<R>(work: impl FnOnce() -> R) -> (Duration, R) {
     (start.elapsed(), result)
 }
 
-fn row(name: &'static str, mut times: Vec<f64>, work: Work, machine: Machine, limit: f64) -> Row {
+/// The middle of the times, which are sorted.
+fn median(times: &mut [f64]) -> f64 {
     times.sort_by(f64::total_cmp);
     let middle = times.len() / 2;
-    let median = match times.len() % 2 {
+    match times.len() % 2 {
         1 => times[middle],
         _ => (times[middle - 1] + times[middle]) / 2.0,
-    };
+    }
+}
+
+fn row(name: &'static str, mut times: Vec<f64>, work: Work, machine: Machine, limit: f64) -> Row {
+    let median = median(&mut times);
     let (gflop_s, gb_s) = (work.flops / median / 1e9, work.bytes / median / 1e9);
     Row {
         name,
