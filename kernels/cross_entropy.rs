@@ -5,6 +5,7 @@
 use super::cpu::{Tier, split};
 use super::online::{BLOCK, Online, Scale};
 use super::simd::{Kernel, Simd, dispatch};
+use super::stream::load;
 use std::fmt;
 
 /// Sizes, and the target value of rows that take no part.
@@ -190,18 +191,42 @@ fn row_loss<S: Simd>(
     target: usize,
 ) -> f32 {
     let mut online = Online::new(s);
-    for start in (at..at + classes).step_by(BLOCK) {
-        let count = BLOCK.min(at + classes - start);
-        let block = &logits[start..start + count];
-        online.raise(s, scale, block);
-        let max = s.splat(online.max);
-        let mut i = 0;
-        while i < count {
-            online.add(s, scale.read(s, block, i, max, BLOCK));
-            i += S::LANES;
+    let mut start = at;
+    while start < at + classes {
+        let block = &logits[start..(start + BLOCK).min(at + classes)];
+        let before = online;
+        if start == at {
+            online.raise(s, scale, block);
         }
+        // Mostly the first block's maximum will do for the row; then each number is loaded once.
+        let largest = exponentials(s, scale, &mut online, block);
+        if !(largest <= online.max + SLACK) {
+            online = before;
+            online.raise(s, scale, block);
+            exponentials(s, scale, &mut online, block);
+        }
+        start += BLOCK;
     }
     online.max - logits[at + target] + online.sum(s).ln()
+}
+
+/// How far logits may lie above the maximum that their exponentials are taken from: the error of
+/// `exp_scaled` grows by 1e-7 with each.
+const SLACK: f32 = 8.0;
+
+/// Adds the exponentials of a block, and gives its largest number or the maximum so far.
+#[inline(always)]
+fn exponentials<S: Simd>(s: S, scale: &Scale<S>, online: &mut Online<S>, block: &[f32]) -> f32 {
+    let (mut i, max) = (0, s.splat(online.max));
+    let mut largest = max;
+    while i < block.len() {
+        s.prefetch(block, i + BLOCK);
+        let z = load(s, &block[i..], f32::NEG_INFINITY);
+        largest = s.max(z, largest);
+        online.add(s, scale.exp(s, s.sub(z, max)));
+        i += S::LANES;
+    }
+    s.largest(largest)
 }
 
 #[cfg(test)]
@@ -230,6 +255,7 @@ mod tests {
             (2, 17),
             (7, 255),
             (4, 1003),
+            (2, 6001),
         ] {
             for (scale, offset) in [(3.0, 0.0), (3.0, 1000.0), (2000.0, 0.0), (10.0, -1e4)] {
                 let z: Vec<f32> = (0..rows * classes)
@@ -265,6 +291,25 @@ mod tests {
                     );
                 }
             }
+        }
+    }
+
+    #[test]
+    fn nan_and_rising_logits_come_through() {
+        let mut z: Vec<f32> = (0..10_000).map(|i| i as f32 * 0.01).collect();
+        let shape = Shape {
+            rows: 2,
+            classes: 5000,
+            ignored: -100,
+        };
+        let want = plain(&z[..5000], 17);
+        z[9000] = f32::NAN;
+        for tier in Tier::all() {
+            let mut losses = [0.0; 2];
+            weighted_losses_on(tier, &mut losses, &z, &[17, 17], &[1.0; 5000], shape).unwrap();
+            let err = (f64::from(losses[0]) - want).abs();
+            assert!(err <= 1e-6 * 50.0, "{tier:?}: {err}");
+            assert!(losses[1].is_nan(), "{tier:?}");
         }
     }
 

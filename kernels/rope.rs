@@ -311,6 +311,7 @@ fn turn(x0: f32, x1: f32, cos: f32, sin: f32) -> [f32; 2] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use half::bf16;
 
     /// The definition as a loop in f64.
     fn plain(x: &[f32], shape: Shape, positions: &[i64], base: f64, layout: Layout) -> Vec<f64> {
@@ -363,6 +364,47 @@ mod tests {
                     for (got, want) in out.iter().zip(&want) {
                         let err = (f64::from(*got) - want).abs();
                         assert!(err <= 4e-7, "{tier:?} {shape:?} {layout:?}: {err}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn bf16_and_stores_past_the_caches_give_the_same_rounded() {
+        // More tokens than are collected or kept together, and parts that start within a head.
+        let shape = Shape {
+            batch: 2,
+            heads: 3,
+            rows: 700,
+            head_dim: 66,
+        };
+        let positions: Vec<i64> = (0..1400).map(|i| i % 777).collect();
+        let table = Table::new(shape, &positions, 1e4).unwrap();
+        let count = 2 * 3 * 700 * 66;
+        let x: Vec<bf16> = (0..count + 1)
+            .map(|i| bf16::from_f32((i as f32 * 0.7).sin()))
+            .collect();
+        let wide: Vec<f32> = x[1..].iter().map(|x| x.to_f32()).collect();
+        for layout in [Layout::Interleaved, Layout::HalfSplit] {
+            for tier in Tier::all() {
+                let mut want = vec![0.0; count];
+                table.rotate_on(tier, &mut want, &wide, 3, layout).unwrap();
+                for (stream, items) in [(false, 0..4200), (true, 0..4200), (true, 301..3777)] {
+                    let mut got = vec![bf16::ZERO; items.len() * 66 + 5];
+                    let part = Turn {
+                        out: &mut got[5..],
+                        x: &x[1 + items.start * 66..1 + items.end * 66],
+                        items: items.clone(),
+                        table: &table,
+                        tokens: [700, 3 * 700],
+                        layout,
+                        stream,
+                    };
+                    dispatch(tier, part);
+                    let want = &want[items.start * 66..items.end * 66];
+                    for (got, want) in got[5..].iter().zip(want) {
+                        assert_eq!(*got, bf16::from_f32(*want), "{tier:?} {layout:?} {stream}");
                     }
                 }
             }

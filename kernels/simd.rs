@@ -1264,6 +1264,126 @@ mod tests {
         }
     }
 
+    /// exp(x / T) of a register's worth of numbers at a time, by `exp_scaled`.
+    #[derive(Clone, Copy)]
+    struct ExpScaled<'a>(&'a [f32], f32);
+
+    impl Kernel for ExpScaled<'_> {
+        type Out = Vec<f32>;
+        #[inline(always)]
+        fn run<S: Simd>(self, s: S) -> Vec<f32> {
+            let c = std::f32::consts::LOG2_E / self.1;
+            let mut out = self.0.to_vec();
+            for x in out.chunks_exact_mut(S::LANES) {
+                let e = s.exp_scaled(s.load(x), s.splat(c), s.splat(-127.0 / c));
+                s.store(x, e);
+            }
+            out
+        }
+    }
+
+    #[test]
+    fn scaled_exp_keeps_its_error_at_any_temperature() {
+        for t in [1.0f32, 0.01, 3.7, 1e6] {
+            let xs: Vec<f32> = (0..1 << 16)
+                .map(|i| (i as f32 / 400.0 - 87.0) * t)
+                .collect();
+            for (tier, got) in everywhere(ExpScaled(&xs, t)) {
+                for (x, y) in xs.iter().zip(got) {
+                    let d = f64::from(*x) / f64::from(t);
+                    let err = (f64::from(y) / d.exp() - 1.0).abs();
+                    let bound = 2e-7 + 1.5e-7 * d.abs();
+                    assert!(err <= bound, "{tier:?} T {t}: {x} is off by {err}");
+                }
+            }
+        }
+        let payload = f32::from_bits(0x7fc0_1234);
+        let mut xs = [0.0; 16];
+        xs[..6].copy_from_slice(&[f32::NEG_INFINITY, -1e30, -88.1, f32::NAN, payload, -0.0]);
+        for (tier, got) in everywhere(ExpScaled(&xs, 1.0)) {
+            assert_eq!(got[..3], [0.0; 3], "{tier:?}");
+            assert!(got[3].is_nan() && got[4].is_nan(), "{tier:?}");
+            assert_eq!(got[5..], [1.0; 11], "{tier:?}");
+        }
+    }
+
+    /// Numbers to bf16 and back.
+    #[derive(Clone, Copy)]
+    struct Rounded<'a>(&'a [f32]);
+
+    impl Kernel for Rounded<'_> {
+        type Out = (Vec<bf16>, Vec<f32>);
+        #[inline(always)]
+        fn run<S: Simd>(self, s: S) -> Self::Out {
+            let (mut short, mut wide) = (vec![bf16::ZERO; self.0.len()], self.0.to_vec());
+            let mut i = 0;
+            while i < self.0.len() {
+                s.round_to(&mut short[i..], s.load(&self.0[i..]));
+                s.store(&mut wide[i..], s.widen(&short[i..]));
+                i += S::LANES;
+            }
+            (short, wide)
+        }
+    }
+
+    #[test]
+    fn bf16_is_rounded_as_the_crate_half_does() {
+        // Ties, infinities, NaN with and without upper digits, denormals, and what overflows.
+        let bits = (0..1u32 << 16).map(|i| i.wrapping_mul(0x9E37_79B9));
+        let special = [
+            0x3f80_8000,
+            0x3f81_8000,
+            0x3f80_7fff,
+            0x3f80_8001,
+            0x7f80_0000,
+            0xff80_0000,
+            0x7f7f_ffff,
+            0x7f80_0001,
+            0x7fc0_0000,
+            0xffff_ffff,
+            0x0000_0001,
+            0x8000_8000,
+            0,
+            0x8000_0000,
+            1,
+            2,
+        ];
+        let xs: Vec<f32> = bits.chain(special).map(f32::from_bits).collect();
+        for (tier, (short, wide)) in everywhere(Rounded(&xs)) {
+            for ((x, short), wide) in xs.iter().zip(short).zip(wide) {
+                let want = bf16::from_f32(*x);
+                assert_eq!(short.to_bits(), want.to_bits(), "{tier:?}: {x:?}");
+                assert_eq!(wide.to_bits(), u32::from(want.to_bits()) << 16, "{tier:?}");
+            }
+        }
+    }
+
+    #[derive(Clone, Copy)]
+    struct Weighed;
+
+    impl Kernel for Weighed {
+        type Out = [f32; 5];
+        #[inline(always)]
+        fn run<S: Simd>(self, s: S) -> [f32; 5] {
+            let high = f32::INFINITY;
+            let pairs = [
+                (0.0, high),
+                (-0.0, f32::NAN),
+                (1e-40, high),
+                (2.0, 3.0),
+                (f32::NAN, 1.0),
+            ];
+            pairs.map(|(w, y)| s.sum(s.weighed(s.splat(w), s.splat(y))) / S::LANES as f32)
+        }
+    }
+
+    #[test]
+    fn what_weighs_nothing_is_zero() {
+        for (tier, got) in everywhere(Weighed) {
+            assert_eq!(got, [0.0, 0.0, f32::INFINITY, 3.0, 1.0], "{tier:?}");
+        }
+    }
+
     #[derive(Clone, Copy)]
     struct Exp2<'a>(&'a [f32]);
 

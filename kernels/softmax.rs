@@ -354,6 +354,86 @@ mod tests {
         }
     }
 
+    /// Softmax alone, with and without stores past the caches, from unaligned slices.
+    fn alone<T: Number>(tier: Tier, x: &[T], m: usize) -> Vec<f32> {
+        let mut twice = [false, true].map(|stream| {
+            let mut out = vec![T::rounded(9.0); x.len() + 1];
+            let part = Alone {
+                x,
+                out: &mut out[1..],
+                m,
+                stream,
+            };
+            dispatch(tier, part);
+            out[1..].iter().map(|x| x.number()).collect::<Vec<f32>>()
+        });
+        let bits = |x: &[f32]| -> Vec<u32> { x.iter().map(|x| x.to_bits()).collect() };
+        assert_eq!(bits(&twice[0]), bits(&twice[1]));
+        std::mem::take(&mut twice[0])
+    }
+
+    fn alone_on_rows_of_any_size<T: Number>(tolerance: f64) {
+        let sizes = [
+            (1, 1),
+            (3, 5),
+            (7, 17),
+            (5, 500),
+            (3, 2048),
+            (4, 5003),
+            (2, NEAR + 1),
+        ];
+        for (rows, m) in sizes {
+            for rise in [0.0, 30.0, -30.0] {
+                // The maximum grows, or falls, from block to block.
+                let x = |i: usize| (i as f32 * 0.77).sin() + rise * (i % m) as f32 / m as f32;
+                let x: Vec<T> = (0..rows * m + 1).map(|i| T::rounded(x(i))).collect();
+                for tier in Tier::all() {
+                    let got = alone(tier, &x[1..], m);
+                    for (x, got) in x[1..].chunks(m).zip(got.chunks(m)) {
+                        let row: Vec<f64> = x.iter().map(|x| f64::from(x.number())).collect();
+                        let max = row.iter().fold(f64::MIN, |a, b| a.max(*b));
+                        let sum: f64 = row.iter().map(|x| (x - max).exp()).sum();
+                        for (x, got) in row.iter().zip(got) {
+                            let want = (x - max).exp() / sum;
+                            let err = (f64::from(*got) - want).abs();
+                            let bound = tolerance * want + 1e-38;
+                            assert!(err <= bound, "{tier:?} {rows}×{m} {rise}: {err} {want}");
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn alone_it_equals_plain_loops_in_both_widths() {
+        // exp: 2e-7 + 30·1.5e-7; the factor of a block as much; the sum of up to 2¹¹ registers and
+        // the two products a few roundings. bf16 rounds once more, by 2⁻⁸.
+        alone_on_rows_of_any_size::<f32>(2e-5);
+        alone_on_rows_of_any_size::<half::bf16>(2e-5 + 1.0 / 256.0);
+    }
+
+    #[test]
+    fn alone_it_takes_limits_row_by_row() {
+        let (high, nan) = (f32::INFINITY, f32::NAN);
+        let x = [
+            LOW, LOW, 0.0, 0.0, high, 1.0, 0.0, LOW, nan, 1.0, high, nan, 2.0, 2.0,
+        ];
+        for tier in Tier::all() {
+            let got = alone(tier, &x, 2);
+            assert_eq!(
+                got[..8],
+                [0.0, 0.0, 0.5, 0.5, 1.0, 0.0, 1.0, 0.0],
+                "{tier:?}"
+            );
+            assert!(got[8..12].iter().all(|x| x.is_nan()), "{tier:?}: {got:?}");
+            assert_eq!(got[12..], [0.5, 0.5], "{tier:?}");
+        }
+        assert_eq!(softmax_rows::<f32>(&mut [], &[], 0), Err(Error::EmptyRow));
+        let short = softmax_rows(&mut [0.0; 5], &[0.0; 6], 3).unwrap_err();
+        assert!(short.to_string().contains("`out` should have 6"), "{short}");
+    }
+
     #[test]
     fn infinities_are_taken_as_limits_and_nan_spreads() {
         let high = f32::INFINITY;

@@ -1,13 +1,10 @@
-//! LayerNorm and RMSNorm of every row, each alone, or fused with the residual sum: each input is read
-//! from memory once.
-//!
-//! The second and third pass over a row find it in the first cache. The variance is that of the
-//! centred values, since mean(h²) − mean(h)² loses all digits where the mean is large.
+//! The residual sum and both norms of it.
 
-use super::cpu::{Tier, split, threads};
-use super::simd::{Kernel, Simd, dispatch};
-use super::stream::{Number, Writer, is_large, load};
-use std::fmt;
+use super::super::cpu::{Tier, split};
+use super::super::simd::{Kernel, Simd, dispatch};
+use super::super::stream::{Writer, is_large, load};
+use super::Error;
+use super::sums::{Sums, squares};
 
 /// What is normalised and how, row-major `[rows features]`.
 #[derive(Clone, Copy, Debug)]
@@ -28,32 +25,6 @@ pub struct Output<'a> {
     pub sum: &'a mut [f32],
     pub layer_norm: &'a mut [f32],
     pub rms_norm: &'a mut [f32],
-}
-
-/// A slice that does not have the elements that the others ask for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Error {
-    pub name: &'static str,
-    pub want: usize,
-    pub got: usize,
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Error { name, want, got } = self;
-        write!(
-            f,
-            "`{name}` should have {want} elements, it has {got}; give x, sublayer and the outputs whole rows of one size, gamma and beta one row"
-        )
-    }
-}
-
-impl std::error::Error for Error {}
-
-/// The kernel and the path that it takes on this machine.
-pub fn name() -> String {
-    let tier = Tier::current().name();
-    format!("residual norms, {tier}, {} threads", threads())
 }
 
 /// sum = x + sublayer, and LayerNorm (Ba et al. 2016, arXiv 1607.06450) and RMSNorm (Zhang and
@@ -106,120 +77,6 @@ fn residual_norms_on(tier: Tier, out: Output<'_>, input: Input<'_>) -> Result<()
     Ok(())
 }
 
-/// LayerNorm (Ba et al. 2016, arXiv 1607.06450) of the rows of `x` `[rows features]`, in f32 or bf16
-/// with sums in f32: (x − mean) / √(variance + eps)·γ + β; `gamma` and `beta` `[features]`.
-///
-/// # Errors
-/// Where a slice does not fit; `x` sets the number of rows, `gamma` the number of features.
-pub fn layer_norm<T: Number>(
-    out: &mut [T],
-    x: &[T],
-    gamma: &[T],
-    beta: &[T],
-    eps: f32,
-) -> Result<(), Error> {
-    norm_on(Tier::current(), out, x, [gamma, beta], Norm::Layer, eps)
-}
-
-/// RMSNorm (Zhang and Sennrich 2019, arXiv 1910.07467) of the rows of `x` `[rows features]`, in f32 or
-/// bf16 with sums in f32: x / √(mean(x²) + eps)·γ; `gamma` `[features]`.
-///
-/// # Errors
-/// As for [`layer_norm`].
-pub fn rms_norm<T: Number>(out: &mut [T], x: &[T], gamma: &[T], eps: f32) -> Result<(), Error> {
-    norm_on(Tier::current(), out, x, [gamma, gamma], Norm::Rms, eps)
-}
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Norm {
-    Layer,
-    Rms,
-}
-
-fn norm_on<T: Number>(
-    tier: Tier,
-    out: &mut [T],
-    x: &[T],
-    [gamma, beta]: [&[T]; 2],
-    norm: Norm,
-    eps: f32,
-) -> Result<(), Error> {
-    let d = gamma.len();
-    let rows = x.len().checked_div(d).unwrap_or(0);
-    for (name, want, got) in [
-        ("x", rows * d, x.len()),
-        ("beta", d, beta.len()),
-        ("out", x.len(), out.len()),
-    ] {
-        if want != got {
-            return Err(Error { name, want, got });
-        }
-    }
-    let stream = is_large(out);
-    split(out, d, |rows, out| {
-        let part = Normed {
-            out,
-            x: &x[rows.start * d..rows.end * d],
-            gamma,
-            beta,
-            norm,
-            eps,
-            stream,
-        };
-        dispatch(tier, part);
-    });
-    Ok(())
-}
-
-/// Whole rows for one norm; `beta` for LayerNorm.
-struct Normed<'a, T> {
-    out: &'a mut [T],
-    x: &'a [T],
-    gamma: &'a [T],
-    beta: &'a [T],
-    norm: Norm,
-    eps: f32,
-    stream: bool,
-}
-
-impl<T: Number> Kernel for Normed<'_, T> {
-    type Out = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self, s: S) {
-        let (d, stream) = (self.gamma.len(), self.stream);
-        if d == 0 {
-            return;
-        }
-        let (gamma, beta) = (self.gamma, self.beta);
-        let rows = self.out.chunks_exact_mut(d).zip(self.x.chunks_exact(d));
-        for (out, x) in rows {
-            let mean = match self.norm {
-                Norm::Layer => sum(s, x) / d as f32,
-                Norm::Rms => 0.0,
-            };
-            let scale = s.splat(1.0 / (squares(s, x, mean) / d as f32 + self.eps).sqrt());
-            let centre = s.splat(mean);
-            let mut to = Writer::new(s, out, stream);
-            while let Some(i) = to.at() {
-                // The next row comes while this one is written.
-                s.prefetch(x, d + i);
-                let gain = load(s, &gamma[i..], 0.0);
-                let x = load(s, &x[i..], 0.0);
-                let v = match self.norm {
-                    Norm::Layer => {
-                        let normed = s.mul(s.sub(x, centre), scale);
-                        s.fma(normed, gain, load(s, &beta[i..], 0.0))
-                    }
-                    Norm::Rms => s.mul(s.mul(x, scale), gain),
-                };
-                to.put(s, v);
-            }
-        }
-        s.fence();
-    }
-}
-
 /// Whole rows, each with the rows of its three outputs.
 struct Rows<'a, 'b> {
     outs: &'a mut [[&'b mut [f32]; 3]],
@@ -251,42 +108,6 @@ impl Kernel for Rows<'_, '_> {
     }
 }
 
-/// Four sums side by side, so that an addition need not wait for the one before.
-struct Sums<S: Simd>(S::V, S::V, S::V, S::V);
-
-impl<S: Simd> Sums<S> {
-    #[inline(always)]
-    fn new(s: S) -> Sums<S> {
-        let zero = s.splat(0.0);
-        Sums(zero, zero, zero, zero)
-    }
-
-    /// The total, with the rest that fills no block.
-    #[inline(always)]
-    fn total(self, s: S, rest: f32) -> f32 {
-        s.sum(s.add(s.add(self.0, self.1), s.add(self.2, self.3))) + rest
-    }
-}
-
-/// Σ x
-#[inline(always)]
-fn sum<T: Number, S: Simd>(s: S, x: &[T]) -> f32 {
-    let (mut sums, mut i, step) = (Sums::new(s), 0, S::LANES);
-    while i + 4 * step <= x.len() {
-        sums.0 = s.add(T::load(s, &x[i..]), sums.0);
-        sums.1 = s.add(T::load(s, &x[i + step..]), sums.1);
-        sums.2 = s.add(T::load(s, &x[i + 2 * step..]), sums.2);
-        sums.3 = s.add(T::load(s, &x[i + 3 * step..]), sums.3);
-        i += 4 * step;
-    }
-    let mut rest = 0.0;
-    while i < x.len() {
-        rest += x[i].number();
-        i += 1;
-    }
-    sums.total(s, rest)
-}
-
 /// Writes x + y and gives its sum.
 #[inline(always)]
 fn add<S: Simd>(s: S, out: &mut [f32], x: &[f32], y: &[f32]) -> f32 {
@@ -304,34 +125,6 @@ fn add<S: Simd>(s: S, out: &mut [f32], x: &[f32], y: &[f32]) -> f32 {
     while i < x.len() {
         out[i] = x[i] + y[i];
         rest += out[i];
-        i += 1;
-    }
-    sums.total(s, rest)
-}
-
-/// sum + (x − mean)² of the register at `i`.
-#[inline(always)]
-fn square<T: Number, S: Simd>(s: S, x: &[T], i: usize, mean: S::V, sum: S::V) -> S::V {
-    let centred = s.sub(T::load(s, &x[i..]), mean);
-    s.fma(centred, centred, sum)
-}
-
-/// Σ (x − mean)²
-#[inline(always)]
-fn squares<T: Number, S: Simd>(s: S, x: &[T], mean: f32) -> f32 {
-    let (mut sums, mut i, step) = (Sums::new(s), 0, S::LANES);
-    let centre = s.splat(mean);
-    while i + 4 * step <= x.len() {
-        sums.0 = square(s, x, i, centre, sums.0);
-        sums.1 = square(s, x, i + step, centre, sums.1);
-        sums.2 = square(s, x, i + 2 * step, centre, sums.2);
-        sums.3 = square(s, x, i + 3 * step, centre, sums.3);
-        i += 4 * step;
-    }
-    let mut rest = 0.0;
-    while i < x.len() {
-        let centred = x[i].number() - mean;
-        rest += centred * centred;
         i += 1;
     }
     sums.total(s, rest)
@@ -365,11 +158,8 @@ fn normalise<S: Simd>(
 
 #[cfg(test)]
 mod tests {
+    use super::super::tests::wave;
     use super::*;
-
-    fn wave(len: usize, step: f32, offset: f32) -> Vec<f32> {
-        (0..len).map(|i| (i as f32 * step).sin() + offset).collect()
-    }
 
     #[test]
     fn ragged_shapes_equal_the_definition() {
