@@ -1219,17 +1219,36 @@ mod tests {
         tiers.map(|tier| (tier, dispatch(tier, kernel))).collect()
     }
 
-    /// A register's worth of copies of x, through exp.
+    /// Numbers through one of the exponentials, a register at a time.
     #[derive(Clone, Copy)]
-    struct Exp<'a>(&'a [f32]);
+    struct Through<'a>(Exponential, &'a [f32]);
 
-    impl Kernel for Exp<'_> {
+    #[derive(Clone, Copy)]
+    enum Exponential {
+        Exp,
+        Exp2,
+        Exp2Rough,
+        /// exp(x / T) by `exp_scaled`.
+        Scaled(f32),
+    }
+
+    impl Kernel for Through<'_> {
         type Out = Vec<f32>;
         #[inline(always)]
         fn run<S: Simd>(self, s: S) -> Vec<f32> {
-            let mut out = self.0.to_vec();
-            for x in out.chunks_exact_mut(S::LANES) {
-                s.store(x, s.exp(s.load(x)));
+            let mut out = self.1.to_vec();
+            for to in out.chunks_exact_mut(S::LANES) {
+                let x = s.load(to);
+                let y = match self.0 {
+                    Exponential::Exp => s.exp(x),
+                    Exponential::Exp2 => s.exp2(x),
+                    Exponential::Exp2Rough => s.exp2_rough(x),
+                    Exponential::Scaled(t) => {
+                        let c = std::f32::consts::LOG2_E / t;
+                        s.exp_scaled(x, s.splat(c), s.splat(-127.0 / c))
+                    }
+                };
+                s.store(to, y);
             }
             out
         }
@@ -1241,7 +1260,7 @@ mod tests {
         let count = 175 << 16;
         let xs: Vec<f32> = (0..=count).map(|i| i as f32 / 65536.0 - 87.0).collect();
         let xs = &xs[..count & !15];
-        for (tier, got) in everywhere(Exp(xs)) {
+        for (tier, got) in everywhere(Through(Exponential::Exp, xs)) {
             let mut worst: f64 = 0.0;
             for (x, y) in xs.iter().zip(got) {
                 let want = f64::from(*x).exp();
@@ -1257,28 +1276,10 @@ mod tests {
         let payload = f32::from_bits(0x7fc0_1234);
         let mut xs = [0.0; 16];
         xs[..6].copy_from_slice(&[f32::NEG_INFINITY, -1e30, -87.1, f32::NAN, payload, -0.0]);
-        for (tier, got) in everywhere(Exp(&xs)) {
+        for (tier, got) in everywhere(Through(Exponential::Exp, &xs)) {
             assert_eq!(got[..3], [0.0; 3], "{tier:?}");
             assert!(got[3].is_nan() && got[4].is_nan(), "{tier:?}");
             assert_eq!(got[5..], [1.0; 11], "{tier:?}");
-        }
-    }
-
-    /// exp(x / T) of a register's worth of numbers at a time, by `exp_scaled`.
-    #[derive(Clone, Copy)]
-    struct ExpScaled<'a>(&'a [f32], f32);
-
-    impl Kernel for ExpScaled<'_> {
-        type Out = Vec<f32>;
-        #[inline(always)]
-        fn run<S: Simd>(self, s: S) -> Vec<f32> {
-            let c = std::f32::consts::LOG2_E / self.1;
-            let mut out = self.0.to_vec();
-            for x in out.chunks_exact_mut(S::LANES) {
-                let e = s.exp_scaled(s.load(x), s.splat(c), s.splat(-127.0 / c));
-                s.store(x, e);
-            }
-            out
         }
     }
 
@@ -1288,7 +1289,7 @@ mod tests {
             let xs: Vec<f32> = (0..1 << 16)
                 .map(|i| (i as f32 / 400.0 - 87.0) * t)
                 .collect();
-            for (tier, got) in everywhere(ExpScaled(&xs, t)) {
+            for (tier, got) in everywhere(Through(Exponential::Scaled(t), &xs)) {
                 for (x, y) in xs.iter().zip(got) {
                     let d = f64::from(*x) / f64::from(t);
                     let err = (f64::from(y) / d.exp() - 1.0).abs();
@@ -1300,7 +1301,7 @@ mod tests {
         let payload = f32::from_bits(0x7fc0_1234);
         let mut xs = [0.0; 16];
         xs[..6].copy_from_slice(&[f32::NEG_INFINITY, -1e30, -88.1, f32::NAN, payload, -0.0]);
-        for (tier, got) in everywhere(ExpScaled(&xs, 1.0)) {
+        for (tier, got) in everywhere(Through(Exponential::Scaled(1.0), &xs)) {
             assert_eq!(got[..3], [0.0; 3], "{tier:?}");
             assert!(got[3].is_nan() && got[4].is_nan(), "{tier:?}");
             assert_eq!(got[5..], [1.0; 11], "{tier:?}");
@@ -1384,28 +1385,13 @@ mod tests {
         }
     }
 
-    #[derive(Clone, Copy)]
-    struct Exp2<'a>(&'a [f32]);
-
-    impl Kernel for Exp2<'_> {
-        type Out = Vec<f32>;
-        #[inline(always)]
-        fn run<S: Simd>(self, s: S) -> Vec<f32> {
-            let mut out = self.0.to_vec();
-            for x in out.chunks_exact_mut(S::LANES) {
-                s.store(x, s.exp2(s.load(x)));
-            }
-            out
-        }
-    }
-
     #[test]
     fn exp2_is_within_its_error_and_zero_at_the_end() {
         // The polynomial is off by 9.2e-8, which is 1.54 ulp just below a power of two; Horner's last
         // step adds half an ulp, and the steps before it together less than a tenth.
         let count = 253 << 14;
         let xs: Vec<f32> = (0..count).map(|i| i as f32 / 16384.0 - 126.0).collect();
-        for (tier, got) in everywhere(Exp2(&xs)) {
+        for (tier, got) in everywhere(Through(Exponential::Exp2, &xs)) {
             for (x, y) in xs.iter().zip(got) {
                 let want = f64::from(*x).exp2();
                 let ulp = f64::from((want as f32).next_up()) - f64::from(want as f32);
@@ -1415,7 +1401,7 @@ mod tests {
         }
         let mut xs = [0.0; 16];
         xs[..5].copy_from_slice(&[f32::NEG_INFINITY, f32::MIN, -127.0, -1e7, f32::NAN]);
-        for (tier, got) in everywhere(Exp2(&xs)) {
+        for (tier, got) in everywhere(Through(Exponential::Exp2, &xs)) {
             assert_eq!(got[..4], [0.0; 4], "{tier:?}");
             assert!(got[4].is_nan(), "{tier:?}");
             assert_eq!(got[5..], [1.0; 11], "{tier:?}");
@@ -1564,26 +1550,11 @@ mod tests {
         }
     }
 
-    #[derive(Clone, Copy)]
-    struct Exp2Rough<'a>(&'a [f32]);
-
-    impl Kernel for Exp2Rough<'_> {
-        type Out = Vec<f32>;
-        #[inline(always)]
-        fn run<S: Simd>(self, s: S) -> Vec<f32> {
-            let mut out = self.0.to_vec();
-            for x in out.chunks_exact_mut(S::LANES) {
-                s.store(x, s.exp2_rough(s.load(x)));
-            }
-            out
-        }
-    }
-
     #[test]
     fn exp2_rough_is_as_near_as_it_says() {
         let mut xs: Vec<f32> = (0..214 << 10).map(|i| i as f32 / 1024.0 - 87.0).collect();
         xs.extend([f32::NEG_INFINITY, -87.5, -1e30, f32::NAN].repeat(4));
-        for (tier, got) in everywhere(Exp2Rough(&xs)) {
+        for (tier, got) in everywhere(Through(Exponential::Exp2Rough, &xs)) {
             for (x, y) in xs.iter().zip(got) {
                 let want = f64::from(*x).exp2();
                 let near = (f64::from(y) / want - 1.0).abs() <= 2f64.powi(-13);
