@@ -1,9 +1,9 @@
 //! The production kernels against this machine's limits, and beside another library.
 //!
 //! `cargo bench --bench kernels -- [PART OF A NAME]` checks and times every case whose name has the part.
-//! `--list` prints the names. `--serve` is for `compare.py`: it it prints this machine's limits, reads
-//! a name a line, runs that case twice and prints the second run's seconds, the case's FLOPs and the
-//! fraction of the limit.
+//! `--list` prints the names. `--serve` is for `compare.py`: it prints this machine's limits, reads
+//! a name a line, runs that case until it is warm and once more, and prints the last run's seconds, the
+//! case's FLOPs and the fraction of the limit.
 
 mod cases;
 
@@ -90,6 +90,10 @@ fn limit(machine: &Machine, name: &str, case: &Case) -> f64 {
     limit
 }
 
+/// How long a case runs before the run that counts: the system takes some milliseconds to give threads that
+/// were asleep a core each.
+const WARM: Duration = Duration::from_millis(30);
+
 fn serve() {
     let all = cases::all();
     let machine = machine::measure();
@@ -110,7 +114,10 @@ fn serve() {
             open = Some((name, case));
         }
         let (name, case) = open.as_mut().expect("it was opened above");
-        seconds(case);
+        let warm = Instant::now();
+        while warm.elapsed() < WARM {
+            seconds(case);
+        }
         let seconds = seconds(case);
         let of_limit = limit(&machine, name, case) / seconds;
         println!("{seconds:.9} {} {of_limit:.4}", case.flops);
