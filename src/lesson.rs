@@ -36,6 +36,7 @@ pub struct Lesson {
 pub enum Part {
     Transformer,
     Position,
+    Compression,
     Serving,
     Data,
 }
@@ -45,6 +46,9 @@ impl Part {
         match self {
             Part::Transformer => Text::new("The Transformer", "Transformer"),
             Part::Position => Text::new("Position and length", "位置与长度"),
+            Part::Compression => {
+                Text::new("Quantization, pruning, distillation", "量化、剪枝、蒸馏")
+            }
             Part::Serving => Text::new("Serving", "推理服务"),
             Part::Data => Text::new("Little data, long tail", "小样本与长尾"),
         }
