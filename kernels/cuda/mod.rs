@@ -1,15 +1,26 @@
 //! The GPU: found without a panic, and used where it is. No GPU is the normal case.
 
+//!
+//! A kernel is a `.cu` file beside the Rust file that launches it. Nothing is included: the parts that it
+//! needs (`prelude.cu` and others) are put before it, see [`Source`]. It is compiled for the GPU that is here,
+//! the first time that it is used.
+
 mod cache;
+pub mod guarded;
+mod limits;
 mod nvrtc;
+mod source;
 
+pub use limits::{Limits, limits};
 pub use nvrtc::{Missing, Nvrtc};
+pub use source::{Gpus, SOURCES, Source};
 
-use cudarc::driver::{CudaContext, CudaFunction, CudaStream, DriverError, result, sys};
+use cudarc::driver::{CudaContext, CudaFunction, CudaModule, CudaStream, DriverError, result, sys};
 use cudarc::nvrtc::Ptx;
+use std::collections::HashMap;
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 /// The oldest driver whose functions are all known to be there: CUDA 12.8 (570).
 const OLDEST_DRIVER: i32 = 12080;
@@ -26,6 +37,8 @@ pub struct Gpu {
     pub nvrtc: Nvrtc,
     pub stream: Arc<CudaStream>,
     context: Arc<CudaContext>,
+    /// What is loaded, by the hash of its source.
+    modules: Mutex<HashMap<String, Arc<CudaModule>>>,
 }
 
 /// Why no GPU is used.
@@ -147,6 +160,7 @@ fn find() -> Result<Gpu, Absent> {
         nvrtc,
         stream: context.default_stream(),
         context,
+        modules: Mutex::default(),
     })
 }
 
@@ -199,23 +213,52 @@ impl Gpu {
         }
     }
 
-    /// The function `name` of a source, compiled for this GPU or taken from the cache directory.
+    /// The kernel `name` of a source, compiled for this GPU the first time that it is asked for.
+    ///
+    /// # Errors
+    /// [`Trouble`]: the compiler's log, or what the driver says.
+    pub fn kernel(&self, source: &Source, name: &str) -> Result<CudaFunction, Trouble> {
+        self.function(&source.whole(), source.defines, name)
+    }
+
+    /// The same for any text: a learner's.
     ///
     /// # Errors
     /// [`Trouble`]: the compiler's log, or what the driver says.
     pub fn function(
         &self,
-        source: &str,
+        text: &str,
         options: &[&str],
         name: &str,
-        cache: Option<&PathBuf>,
     ) -> Result<CudaFunction, Trouble> {
-        let compile = || self.nvrtc.compile(source, &self.arch(), options);
-        let key = cache::key(source, &self.arch(), options, self.nvrtc.version);
-        let cubin = cache::kept(cache, &key, || compile().map(|built| built.cubin))?;
+        let key = cache::key(text, &self.arch(), options, self.nvrtc.version);
+        let mut modules = self.modules.lock().unwrap_or_else(|held| held.into_inner());
+        if let Some(module) = modules.get(&key) {
+            return Ok(module.load_function(name)?);
+        }
+        let compile = || self.nvrtc.compile(text, &self.arch(), options);
+        let cubin = cache::kept(KEPT.get(), &key, || compile().map(|built| built.cubin))?;
         let module = self.context.load_module(Ptx::from_binary(cubin))?;
-        Ok(module.load_function(name)?)
+        let function = module.load_function(name)?;
+        modules.insert(key, module);
+        Ok(function)
     }
+
+    /// Waits for all that was launched, and says what went wrong there.
+    ///
+    /// # Errors
+    /// [`Trouble::Driver`]: a kernel's illegal address, for one.
+    pub fn wait(&self) -> Result<(), Trouble> {
+        Ok(self.stream.synchronize()?)
+    }
+}
+
+/// Where compiled kernels are kept between runs.
+static KEPT: OnceLock<PathBuf> = OnceLock::new();
+
+/// Keeps compiled kernels in `directory` from now on. The first call counts.
+pub fn keep_in(directory: PathBuf) {
+    let _ = KEPT.set(directory);
 }
 
 #[cfg(test)]
@@ -241,23 +284,18 @@ extern "C" __global__ void scale(float* x, float by, int n) {
 
     /// Runs where there is a GPU.
     #[test]
-    fn a_kernel_runs_and_comes_from_the_cache_the_second_time() {
+    fn a_kernel_runs_and_a_fault_of_its_text_is_told() {
         use cudarc::driver::{LaunchConfig, PushKernelArg};
         let Ok(gpu) = gpu() else { return };
-        let folder = tempfile::tempdir().unwrap();
-        let cache = Some(folder.path().to_path_buf());
-        for _ in 0..2 {
-            let scale = gpu.function(SCALE, &[], "scale", cache.as_ref()).unwrap();
-            let mut x = gpu.stream.clone_htod(&vec![1.5f32; 1000]).unwrap();
-            let mut launch = gpu.stream.launch_builder(&scale);
-            launch.arg(&mut x).arg(&2.0f32).arg(&999i32);
-            // SAFETY: the arguments are those of the kernel, which writes 999 of 1000 numbers.
-            unsafe { launch.launch(LaunchConfig::for_num_elems(1000)) }.unwrap();
-            let x = gpu.stream.clone_dtoh(&x).unwrap();
-            assert_eq!((x[0], x[998], x[999]), (3.0, 3.0, 1.5));
-        }
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
-        let wrong = gpu.function("int x = ;", &[], "x", None).unwrap_err();
+        let scale = gpu.function(SCALE, &[], "scale").unwrap();
+        let mut x = gpu.stream.clone_htod(&vec![1.5f32; 1000]).unwrap();
+        let mut launch = gpu.stream.launch_builder(&scale);
+        launch.arg(&mut x).arg(&2.0f32).arg(&999i32);
+        // SAFETY: the arguments are those of the kernel, which writes 999 of 1000 numbers.
+        unsafe { launch.launch(LaunchConfig::for_num_elems(1000)) }.unwrap();
+        let x = gpu.stream.clone_dtoh(&x).unwrap();
+        assert_eq!((x[0], x[998], x[999]), (3.0, 3.0, 1.5));
+        let wrong = gpu.function("int x = ;", &[], "x").unwrap_err();
         assert!(matches!(wrong, Trouble::Compile(log) if log.contains("error")));
     }
 }

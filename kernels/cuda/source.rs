@@ -1,0 +1,127 @@
+//! The kernels' texts, and for which GPUs each is compiled.
+
+/// A `.cu` file as it is compiled: one instance of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Source {
+    /// `softmax.cu`: what the compiler's messages call it.
+    pub file: &'static str,
+    pub text: &'static str,
+    /// What stands before it, in this order.
+    pub parts: &'static [Part],
+    /// `-DHEAD_DIM=128`
+    pub defines: &'static [&'static str],
+    pub gpus: Gpus,
+}
+
+/// A text that kernels share: its file's name and its words.
+pub type Part = (&'static str, &'static str);
+
+/// Numbers, vectors of 16 bytes, reductions over a warp and a block.
+pub const PRELUDE: Part = ("prelude.cu", include_str!("prelude.cu"));
+
+/// The GPUs that can run an instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gpus {
+    /// This compute capability and every later one.
+    From(i32, i32),
+    /// Compute capability 9.0, whose own instructions no later GPU has.
+    Hopper,
+}
+
+impl Gpus {
+    pub fn has(self, capability: (i32, i32)) -> bool {
+        match self {
+            Gpus::From(major, minor) => capability >= (major, minor),
+            Gpus::Hopper => capability == (9, 0),
+        }
+    }
+}
+
+impl Source {
+    /// The parts and the file, with lines numbered as they are in each.
+    pub fn whole(&self) -> String {
+        let numbered = |(file, text): &Part| format!("#line 1 \"{file}\"\n{text}\n");
+        let parts: String = self.parts.iter().map(numbered).collect();
+        parts + &numbered(&(self.file, self.text))
+    }
+}
+
+/// Every instance of every kernel: what the tests compile for all GPUs.
+pub const SOURCES: &[&[Source]] = &[super::limits::SOURCES];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::cuda::{Nvrtc, Trouble};
+
+    /// What NVRTC calls the GPUs that are compiled for, and their compute capability.
+    const ARCHS: [(&str, (i32, i32)); 6] = [
+        ("sm_75", (7, 5)),
+        ("sm_80", (8, 0)),
+        ("sm_86", (8, 6)),
+        ("sm_89", (8, 9)),
+        ("sm_90a", (9, 0)),
+        ("sm_120", (12, 0)),
+    ];
+
+    /// Warnings of speed lost without a word otherwise: wgmma that waits for each other, registers that are
+    /// not handed over.
+    const SLOW: [&str; 5] = ["C7508", "C7509", "C7510", "C7511", "C7515"];
+
+    /// What is wrong with a compiled instance.
+    fn complaint(source: &Source, nvrtc: &Nvrtc, arch: &str) -> Option<String> {
+        let options: Vec<&str> = source
+            .defines
+            .iter()
+            .copied()
+            .chain(["--ptxas-options=-v"])
+            .collect();
+        let log = match nvrtc.compile(&source.whole(), arch, &options) {
+            Ok(built) => built.log,
+            Err(Trouble::Compile(log)) => return Some(log),
+            Err(trouble) => return Some(trouble.to_string()),
+        };
+        let spilled = |line: &str| {
+            line.contains("spill stores")
+                && !line.contains(" 0 bytes spill stores, 0 bytes spill loads")
+        };
+        let slow = |line: &str| SLOW.iter().any(|code| line.contains(code));
+        let warned = |line: &str| line.contains("warning");
+        log.lines()
+            .find(|line| spilled(line) || slow(line) || warned(line))
+            .map(str::to_string)
+    }
+
+    /// Runs where NVRTC is: `LLMLAB_NVRTC=…/libnvrtc.so.13 cargo test cuda::source`.
+    #[test]
+    fn every_kernel_compiles_for_every_gpu_without_spills_and_warnings() {
+        let Ok(nvrtc) = Nvrtc::find() else {
+            println!("skipped: no NVRTC here; `pip install nvidia-cuda-nvrtc` brings it");
+            return;
+        };
+        let mut complaints = Vec::new();
+        for source in SOURCES.iter().copied().flatten() {
+            for (arch, capability) in ARCHS {
+                if source.gpus.has(capability)
+                    && let Some(words) = complaint(source, &nvrtc, arch)
+                {
+                    complaints.push(format!(
+                        "{} {:?} {arch}: {words}",
+                        source.file, source.defines
+                    ));
+                }
+            }
+        }
+        assert!(complaints.is_empty(), "\n{}\n", complaints.join("\n"));
+    }
+
+    #[test]
+    fn what_an_instance_asks_for_is_what_a_gpu_must_have() {
+        assert!(Gpus::From(8, 0).has((9, 0)) && !Gpus::From(8, 0).has((7, 5)));
+        assert!(Gpus::Hopper.has((9, 0)) && !Gpus::Hopper.has((10, 0)));
+        let whole = super::super::limits::SOURCES[0].whole();
+        assert!(
+            whole.starts_with("#line 1 \"prelude.cu\"") && whole.contains("#line 1 \"limits.cu\"")
+        );
+    }
+}
