@@ -1,5 +1,7 @@
 //! What is timed on the GPU: one file for each family of kernels.
 
+mod streams;
+
 use llmlab::kernels::cuda::{Gpu, Trouble};
 
 /// One kernel on operands of one size.
@@ -15,7 +17,10 @@ pub struct Case {
 
 pub type Prepare = fn(&'static Gpu) -> Result<Case, Trouble>;
 
+/// A name, which `peers/gpu_*.py` share, and how to set the case up.
+pub type Named = (&'static str, Prepare);
+
 /// Every case, by name.
-pub fn all() -> Vec<(&'static str, Prepare)> {
-    Vec::new()
+pub fn all() -> Vec<Named> {
+    [streams::CASES].concat()
 }

@@ -5,10 +5,18 @@
 //! needs (`prelude.cu` and others) are put before it, see [`Source`]. It is compiled for the GPU that is here,
 //! the first time that it is used.
 
+pub mod adam8bit;
 mod cache;
+pub mod cross_entropy;
+pub mod distillation;
 pub mod guarded;
+pub mod layer_norm;
 mod limits;
+pub mod mixup;
 mod nvrtc;
+pub mod rope;
+pub mod rows;
+pub mod softmax;
 mod source;
 
 pub use limits::{Limits, limits};

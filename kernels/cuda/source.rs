@@ -47,7 +47,16 @@ impl Source {
 }
 
 /// Every instance of every kernel: what the tests compile for all GPUs.
-pub const SOURCES: &[&[Source]] = &[super::limits::SOURCES];
+pub const SOURCES: &[&[Source]] = &[
+    super::adam8bit::SOURCES,
+    super::cross_entropy::SOURCES,
+    super::distillation::SOURCES,
+    super::layer_norm::SOURCES,
+    super::limits::SOURCES,
+    super::mixup::SOURCES,
+    super::rope::SOURCES,
+    super::softmax::SOURCES,
+];
 
 #[cfg(test)]
 mod tests {
