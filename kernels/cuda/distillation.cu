@@ -18,17 +18,19 @@ struct Pair {
     static __device__ Pair none() { return Pair{LOWEST, 0.f, LOWEST, 0.f, 0.f}; }
 
     // `factor` is log₂(e) / T.
-    __device__ void add(Floats<TYPE> student, Floats<TYPE> teacher, float factor) {
+    __device__ void add(Vec<TYPE> student, Vec<TYPE> teacher, float factor) {
         float v = max_student, u = max_teacher;
+        Floats<TYPE> x = floats(student), y = floats(teacher);
 #pragma unroll
-        for (int k = 0; k < student.N; k++) {
-            v = fmaxf(v, student.at[k]);
-            u = fmaxf(u, teacher.at[k]);
+        for (int k = 0; k < x.N; k++) {
+            v = fmaxf(v, x.at[k]);
+            u = fmaxf(u, y.at[k]);
         }
         raise(v, u, factor);
+        x = floats(forget(student)), y = floats(forget(teacher));
 #pragma unroll
-        for (int k = 0; k < student.N; k++) {
-            float below_v = student.at[k] - v, below_u = teacher.at[k] - u, e = exp2_fast(below_u * factor);
+        for (int k = 0; k < x.N; k++) {
+            float below_v = x.at[k] - v, below_u = y.at[k] - u, e = exp2_fast(below_u * factor);
             sum_student += exp2_fast(below_v * factor);
             sum_teacher += e;
             dots += weighed(e, below_u - below_v);
@@ -96,24 +98,31 @@ struct Slopes {
 
 template <int CLUSTER>
 __device__ inline void both(float* __restrict__ losses, TYPE* __restrict__ gradient, const TYPE* __restrict__ student,
-                            const TYPE* __restrict__ teacher, u64 rows, u32 cols, float temperature) {
+                            const TYPE* __restrict__ teacher, u64 rows, u32 classes, float temperature) {
     constexpr int VECS = 4;
     Team<CLUSTER> team;
-    u64 at = team.begin(rows, cols);
-    Cut<TYPE> cut(student + at, cols);
-    Vec<TYPE> v[VECS], u[VECS];
-    cut.read(v, student + at, team.member, team.size, -INFINITY_F32);
-    cut.read(u, teacher + at, team.member, team.size, -INFINITY_F32);
+    team.template fetch<VECS>(student, rows, classes, 0);
+    team.template fetch<VECS>(teacher, rows, classes, 0, VECS);
     float factor = LOG2_E / temperature;
-    Scaled own = Scaled{Pair::none(), factor};
+    do {
+        u32 cols = classes;
+        u64 at = team.begin(rows, cols);
+        Cut<TYPE> cut(student + at, cols);
+        Vec<TYPE> v[VECS], u[VECS];
+        team.take(v, cut, student + at, -INFINITY_F32);
+        team.take(u, cut, teacher + at, -INFINITY_F32, VECS);
+        team.template fetch<VECS>(student, rows, classes, 1);
+        team.template fetch<VECS>(teacher, rows, classes, 1, VECS);
+        Scaled own = Scaled{Pair::none(), factor};
 #pragma unroll
-    for (int i = 0; i < VECS; i++) own.pair.add(floats(v[i]), floats(u[i]), factor);
-    Pair row = team.template reduce<0>(own).pair;
-    if (team.member == 0 && team.row < rows) losses[team.row] = row.loss(temperature);
-    Slopes slopes(row, factor, temperature / float(rows));
+        for (int i = 0; i < VECS; i++) own.pair.add(v[i], u[i], factor);
+        Pair row = team.template reduce<0>(own).pair;
+        if (team.member == 0 && team.row < rows) losses[team.row] = row.loss(temperature);
+        Slopes slopes(row, factor, temperature / float(rows));
 #pragma unroll
-    for (int i = 0; i < VECS; i++)
-        cut.write(gradient + at, team.member + i * team.size, slopes.of(forget(v[i]), forget(u[i])));
+        for (int i = 0; i < VECS; i++)
+            cut.write(gradient + at, team.member + i * team.size, slopes.of(forget(v[i]), forget(u[i])));
+    } while (team.next(rows));
 }
 
 #define BOTH_ARGUMENTS \
@@ -122,7 +131,6 @@ __device__ inline void both(float* __restrict__ losses, TYPE* __restrict__ gradi
 
 #if CLUSTERS
 CLUSTER_KERNEL(2) cluster2(BOTH_ARGUMENTS) { both<2>(BOTH_VALUES); }
-CLUSTER_KERNEL(4) cluster4(BOTH_ARGUMENTS) { both<4>(BOTH_VALUES); }
 CLUSTER_KERNEL(8) cluster8(BOTH_ARGUMENTS) { both<8>(BOTH_VALUES); }
 #else
 ROWS_KERNEL held4(BOTH_ARGUMENTS) { both<1>(BOTH_VALUES); }
@@ -145,7 +153,7 @@ __device__ inline Pair read_pair(const Cut<TYPE>& cut, const TYPE* student, cons
             cut.read(next_u, teacher, then, team.size, -INFINITY_F32);
         }
 #pragma unroll
-        for (int i = 0; i < VECS; i++) pair.add(floats(v[i]), floats(u[i]), factor);
+        for (int i = 0; i < VECS; i++) pair.add(v[i], u[i], factor);
     }
     return pair;
 }

@@ -16,7 +16,7 @@ pub(super) const PARTS: &[Part] = &[PRELUDE, ROWS];
 pub(super) const ONLINE_PARTS: &[Part] = &[PRELUDE, ROWS, ONLINE];
 
 /// The numbers of a tensor on the GPU; kernels compute in f32.
-pub trait Number: Plain + sealed::Sealed {
+pub trait Number: Plain + sealed::Sealed + 'static {
     /// Where its instances are.
     #[doc(hidden)]
     const INDEX: usize;
