@@ -108,10 +108,15 @@ pub fn gpu() -> Result<&'static Gpu, &'static Absent> {
     GPU.get_or_init(find).as_ref()
 }
 
+/// Whether a driver can be loaded, found out without starting it: what a process may ask whose children use it.
+pub fn may_be_here() -> bool {
+    // SAFETY: the library is only opened; its initialisers are NVIDIA's own.
+    unsafe { sys::is_culib_present() }
+}
+
 /// Whether a driver and a device are there.
 fn present() -> Result<(), Absent> {
-    // SAFETY: the library is only opened; its initialisers are NVIDIA's own.
-    if !unsafe { sys::is_culib_present() } {
+    if !may_be_here() {
         return Err(Absent::NoDriver);
     }
     if let Err(DriverError(error)) = result::init() {
