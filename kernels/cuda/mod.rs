@@ -10,10 +10,11 @@ pub mod guarded;
 mod limits;
 mod nvrtc;
 mod source;
+pub mod tensor_map;
 
 pub use limits::{Limits, limits};
 pub use nvrtc::{Missing, Nvrtc};
-pub use source::{Gpus, SOURCES, Source};
+pub use source::{Gpus, HOPPER, PRELUDE, Part, SOURCES, Source, TENSOR_CORE};
 
 use cudarc::driver::{CudaContext, CudaFunction, CudaModule, CudaStream, DriverError, result, sys};
 use cudarc::nvrtc::Ptx;
