@@ -9,6 +9,7 @@ mod cache;
 pub mod guarded;
 mod limits;
 mod nvrtc;
+pub mod quant;
 mod source;
 pub mod tensor_map;
 

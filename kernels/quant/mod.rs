@@ -109,7 +109,11 @@ pub(in crate::kernels) fn size(a: usize, b: usize) -> Result<usize, Misfit> {
     a.checked_mul(b).filter(fits).ok_or(Misfit::Size([a, b]))
 }
 
-pub(in crate::kernels) fn length(operand: &'static str, got: usize, want: usize) -> Result<(), Misfit> {
+pub(in crate::kernels) fn length(
+    operand: &'static str,
+    got: usize,
+    want: usize,
+) -> Result<(), Misfit> {
     match got == want {
         true => Ok(()),
         false => Err(Misfit::Length { operand, want, got }),
