@@ -1,25 +1,47 @@
-//! What the GPU can do at best: the bandwidth of a copy, measured.
+//! What the GPU can do at best: the bandwidth of a copy and the rate of its tensor cores, measured.
 
-use super::{Gpu, Gpus, Source, Trouble, source::PRELUDE};
+use super::{Gpu, Gpus, HOPPER, PRELUDE, Part, Source, TENSOR_CORE, Trouble};
 use cudarc::driver::{LaunchConfig, PushKernelArg, sys};
 use std::sync::OnceLock;
 
-pub(super) const SOURCES: &[Source] = &[Source {
-    file: "limits.cu",
-    text: include_str!("limits.cu"),
-    parts: &[PRELUDE],
-    defines: &[],
-    gpus: Gpus::From(7, 5),
-}];
+/// A copy; then tensor cores, from the newest to the oldest.
+pub(super) static SOURCES: [Source; 4] = [
+    Source {
+        file: "limits.cu",
+        text: include_str!("limits.cu"),
+        parts: &[PRELUDE],
+        defines: &[],
+        gpus: Gpus::From(7, 5),
+    },
+    tensor(
+        &[PRELUDE, TENSOR_CORE, HOPPER],
+        &["-DWGMMA_LIMIT"],
+        Gpus::Hopper,
+    ),
+    tensor(&[PRELUDE, TENSOR_CORE], &["-DT=bf16"], Gpus::From(8, 0)),
+    tensor(&[PRELUDE, TENSOR_CORE], &["-DT=f16"], Gpus::From(7, 5)),
+];
+
+const fn tensor(parts: &'static [Part], defines: &'static [&'static str], gpus: Gpus) -> Source {
+    Source {
+        file: "tensor_limit.cu",
+        text: include_str!("tensor_limit.cu"),
+        parts,
+        defines,
+        gpus,
+    }
+}
 
 /// The limits of a GPU, measured.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Limits {
     /// 10⁹ bytes read and written a second.
     pub copy_gb_s: f64,
+    /// 10⁹ additions and multiplications a second in products of 16-bit numbers, summed in f32.
+    pub tensor_gflop_s: f64,
 }
 
-/// Measured once a process, in about 0.1 s.
+/// Measured once a process, in about 0.2 s.
 ///
 /// # Errors
 /// [`Trouble`], where the GPU cannot be used.
@@ -57,7 +79,42 @@ fn measure(gpu: &Gpu) -> Result<Limits, Trouble> {
     }
     Ok(Limits {
         copy_gb_s: 2.0 * bytes as f64 / best / 1e9,
+        tensor_gflop_s: measure_tensor_cores(gpu)? / 1e9,
     })
+}
+
+/// Additions and multiplications a second.
+fn measure_tensor_cores(gpu: &Gpu) -> Result<f64, Trouble> {
+    const ROUNDS: i32 = 4096;
+    let fits = |source: &&Source| source.gpus.has(gpu.capability);
+    let Some(source) = SOURCES[1..].iter().find(fits) else {
+        return Ok(0.0);
+    };
+    // A round of a block: 2 warpgroups by 64·256·64, or 8 warps by 8 products of 16·8·16; blocks, shared bytes.
+    let (products, blocks, shared) = match source.gpus {
+        Gpus::Hopper => (2 * 64 * 256 * 64, 1, (128 + 256) * 128),
+        Gpus::From(..) => (8 * 8 * 16 * 8 * 16, 2, 0),
+    };
+    let kernel = gpu.kernel(source, "tensor_limit")?;
+    let blocks = gpu.multiprocessors as u32 * blocks;
+    let mut out = gpu.stream.alloc_zeros::<f32>(blocks as usize * 256)?;
+    let config = LaunchConfig {
+        grid_dim: (blocks, 1, 1),
+        block_dim: (256, 1, 1),
+        shared_mem_bytes: shared,
+    };
+    let mut best = f64::INFINITY;
+    for _ in 0..10 {
+        let seconds = gpu.seconds(|| {
+            let mut launch = gpu.stream.launch_builder(&kernel);
+            launch.arg(&mut out).arg(&ROUNDS);
+            // SAFETY: every thread of the grid has a number to write.
+            unsafe { launch.launch(config) }?;
+            Ok(())
+        })?;
+        best = best.min(seconds);
+    }
+    Ok(2.0 * f64::from(products) * f64::from(blocks) * f64::from(ROUNDS) / best)
 }
 
 impl Gpu {
@@ -80,10 +137,12 @@ mod tests {
 
     /// Runs where there is a GPU.
     #[test]
-    fn a_copy_runs_at_a_speed_that_memory_can_have() {
+    fn copies_and_products_run_at_speeds_that_a_gpu_can_have() {
         let Ok(gpu) = super::super::gpu() else { return };
         let limits = limits(gpu).unwrap();
-        println!("copy {:.0} GB/s", limits.copy_gb_s);
+        println!("{limits:?}");
         assert!(limits.copy_gb_s > 100.0 && limits.copy_gb_s < 20_000.0);
+        let tensor = limits.tensor_gflop_s;
+        assert!(tensor > 5e3 && tensor < 1e7);
     }
 }

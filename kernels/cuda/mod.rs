@@ -6,6 +6,7 @@
 //! the first time that it is used.
 
 mod cache;
+pub mod gemm;
 pub mod guarded;
 mod limits;
 mod nvrtc;

@@ -53,7 +53,12 @@ impl Source {
 }
 
 /// Every instance of every kernel: what the tests compile for all GPUs.
-pub const SOURCES: &[&[Source]] = &[super::limits::SOURCES, &super::quant::SOURCES];
+pub const SOURCES: &[&[Source]] = &[
+    &super::limits::SOURCES,
+    &super::quant::SOURCES,
+    &super::gemm::WARPS,
+    &super::gemm::HOPPERS,
+];
 
 #[cfg(test)]
 mod tests {

@@ -118,6 +118,7 @@ pub enum Order {
 
 /// A matrix `[n k]` of 4-bit weights, w = (q − zero)·scale, in the GPU's memory, ready for [`w4a16`]. Scales are
 /// kept in bf16.
+#[derive(Clone)]
 pub struct PackedInt4 {
     n: usize,
     k: usize,
@@ -226,6 +227,7 @@ impl PackedInt4 {
 
 /// A matrix `[n k]` of 8-bit weights, w = q·scale with a scale for each row, in the GPU's memory, ready for
 /// [`w8a16`]. Scales are kept in bf16.
+#[derive(Clone)]
 pub struct PackedInt8 {
     n: usize,
     k: usize,
