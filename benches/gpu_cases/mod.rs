@@ -1,5 +1,8 @@
 //! What is timed on the GPU: one file for each family of kernels.
 
+mod gemm;
+mod quant;
+
 use llmlab::kernels::cuda::{Gpu, Trouble};
 
 /// One kernel on operands of one size.
@@ -15,7 +18,22 @@ pub struct Case {
 
 pub type Prepare = fn(&'static Gpu) -> Result<Case, Trouble>;
 
+/// A name, which is a peer's too, and how to set the case up.
+pub type Named = (&'static str, Prepare);
+
 /// Every case, by name.
-pub fn all() -> Vec<(&'static str, Prepare)> {
-    Vec::new()
+pub fn all() -> Vec<Named> {
+    [quant::CASES, gemm::CASES].concat()
+}
+
+/// Numbers from −1 to 1, the same in each run.
+pub fn noise(seed: u64, len: usize) -> Vec<f32> {
+    use rand::{RngExt, SeedableRng, rngs::StdRng};
+    let mut rng = StdRng::seed_from_u64(seed);
+    (0..len).map(|_| rng.random_range(-1.0..1.0)).collect()
+}
+
+/// A family's own error, in words.
+pub fn told(error: impl std::fmt::Display) -> Trouble {
+    Trouble::Driver(error.to_string())
 }

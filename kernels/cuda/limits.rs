@@ -1,16 +1,37 @@
-//! What the GPU can do at best: the bandwidth of a copy and the peak of f32 multiply-adds, measured.
+//! What the GPU can do at best: the bandwidth of a copy, the peak of f32 multiply-adds and the rate of its
+//! tensor cores, measured.
 
-use super::{Gpu, Gpus, Source, Trouble, source::PRELUDE};
+use super::{Gpu, Gpus, HOPPER, PRELUDE, Part, Source, TENSOR_CORE, Trouble};
 use cudarc::driver::{LaunchConfig, PushKernelArg, sys};
 use std::sync::OnceLock;
 
-pub(super) const SOURCES: &[Source] = &[Source {
-    file: "limits.cu",
-    text: include_str!("limits.cu"),
-    parts: &[PRELUDE],
-    defines: &[],
-    gpus: Gpus::From(7, 5),
-}];
+/// A copy; then tensor cores, from the newest to the oldest.
+pub(super) static SOURCES: [Source; 4] = [
+    Source {
+        file: "limits.cu",
+        text: include_str!("limits.cu"),
+        parts: &[PRELUDE],
+        defines: &[],
+        gpus: Gpus::From(7, 5),
+    },
+    tensor(
+        &[PRELUDE, TENSOR_CORE, HOPPER],
+        &["-DWGMMA_LIMIT"],
+        Gpus::Hopper,
+    ),
+    tensor(&[PRELUDE, TENSOR_CORE], &["-DT=bf16"], Gpus::From(8, 0)),
+    tensor(&[PRELUDE, TENSOR_CORE], &["-DT=f16"], Gpus::From(7, 5)),
+];
+
+const fn tensor(parts: &'static [Part], defines: &'static [&'static str], gpus: Gpus) -> Source {
+    Source {
+        file: "tensor_limit.cu",
+        text: include_str!("tensor_limit.cu"),
+        parts,
+        defines,
+        gpus,
+    }
+}
 
 /// The limits of a GPU, measured.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -19,6 +40,9 @@ pub struct Limits {
     pub copy_gb_s: f64,
     /// 10⁹ operations of f32 a second, two for each multiply-add.
     pub fma_gflop_s: f64,
+    /// 10⁹ additions and multiplications a second in products of 16-bit numbers, summed in f32; 0 where the GPU
+    /// has no units for them.
+    pub tensor_gflop_s: f64,
 }
 
 impl Limits {
@@ -27,14 +51,14 @@ impl Limits {
     pub fn limit(&self, flops: f64, bytes: f64, peak_gflop_s: f64) -> (f64, &'static str) {
         let memory = bytes / self.copy_gb_s / 1e9;
         let arithmetic = flops / peak_gflop_s / 1e9;
-        match arithmetic > memory {
+        match arithmetic > memory && arithmetic.is_finite() {
             true => (arithmetic, "arithmetic"),
             false => (memory, "memory"),
         }
     }
 }
 
-/// Measured once a process, in about 0.1 s.
+/// Measured once a process, in about 0.2 s.
 ///
 /// # Errors
 /// [`Trouble`], where the GPU cannot be used.
@@ -51,6 +75,7 @@ fn measure(gpu: &Gpu) -> Result<Limits, Trouble> {
     Ok(Limits {
         copy_gb_s: copy(gpu)?,
         fma_gflop_s: fma(gpu)?,
+        tensor_gflop_s: tensor_cores(gpu)? / 1e9,
     })
 }
 
@@ -104,6 +129,40 @@ fn copy(gpu: &Gpu) -> Result<f64, Trouble> {
     Ok(2.0 * bytes as f64 / best / 1e9)
 }
 
+/// Additions and multiplications a second.
+fn tensor_cores(gpu: &Gpu) -> Result<f64, Trouble> {
+    const ROUNDS: i32 = 4096;
+    let fits = |source: &&Source| source.gpus.has(gpu.capability);
+    let Some(source) = SOURCES[1..].iter().find(fits) else {
+        return Ok(0.0);
+    };
+    // A round of a block: 2 warpgroups by 64·256·64, or 8 warps by 8 products of 16·8·16; blocks, shared bytes.
+    let (products, blocks, shared) = match source.gpus {
+        Gpus::Hopper => (2 * 64 * 256 * 64, 1, (128 + 256) * 128),
+        Gpus::From(..) => (8 * 8 * 16 * 8 * 16, 2, 0),
+    };
+    let kernel = gpu.kernel(source, "tensor_limit")?;
+    let blocks = gpu.multiprocessors as u32 * blocks;
+    let mut out = gpu.stream.alloc_zeros::<f32>(blocks as usize * 256)?;
+    let config = LaunchConfig {
+        grid_dim: (blocks, 1, 1),
+        block_dim: (256, 1, 1),
+        shared_mem_bytes: shared,
+    };
+    let mut best = f64::INFINITY;
+    for _ in 0..10 {
+        let seconds = gpu.seconds(|| {
+            let mut launch = gpu.stream.launch_builder(&kernel);
+            launch.arg(&mut out).arg(&ROUNDS);
+            // SAFETY: every thread of the grid has a number to write.
+            unsafe { launch.launch(config) }?;
+            Ok(())
+        })?;
+        best = best.min(seconds);
+    }
+    Ok(2.0 * f64::from(products) * f64::from(blocks) * f64::from(ROUNDS) / best)
+}
+
 impl Gpu {
     /// What the launches of `work` take on the GPU, by its own clock.
     ///
@@ -124,11 +183,13 @@ mod tests {
 
     /// Runs where there is a GPU.
     #[test]
-    fn a_copy_runs_at_a_speed_that_memory_can_have() {
+    fn copies_and_products_run_at_speeds_that_a_gpu_can_have() {
         let Ok(gpu) = super::super::gpu() else { return };
         let limits = limits(gpu).unwrap();
         println!("{limits:?}");
         assert!(limits.copy_gb_s > 100.0 && limits.copy_gb_s < 20_000.0);
         assert!(limits.fma_gflop_s > 1e3 && limits.fma_gflop_s < 1e6);
+        let tensor = limits.tensor_gflop_s;
+        assert!(tensor > 5e3 && tensor < 1e7);
     }
 }

@@ -19,6 +19,12 @@ pub type Part = (&'static str, &'static str);
 /// Numbers, vectors of 16 bytes, reductions over a warp and a block.
 pub const PRELUDE: Part = ("prelude.cu", include_str!("prelude.cu"));
 
+/// Tensor cores by warps, and what feeds them: every GPU since Turing.
+pub const TENSOR_CORE: Part = ("tensor_core.cu", include_str!("tensor_core.cu"));
+
+/// Hopper's TMA, mbarrier and wgmma; after [`TENSOR_CORE`].
+pub const HOPPER: Part = ("hopper.cu", include_str!("hopper.cu"));
+
 /// The GPUs that can run an instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Gpus {
@@ -47,7 +53,12 @@ impl Source {
 }
 
 /// Every instance of every kernel: what the tests compile for all GPUs.
-pub const SOURCES: &[&[Source]] = &[super::limits::SOURCES];
+pub const SOURCES: &[&[Source]] = &[
+    &super::limits::SOURCES,
+    &super::quant::SOURCES,
+    &super::gemm::WARPS,
+    &super::gemm::HOPPERS,
+];
 
 #[cfg(test)]
 mod tests {
