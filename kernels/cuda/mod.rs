@@ -5,6 +5,7 @@
 //! needs (`prelude.cu` and others) are put before it, see [`Source`]. It is compiled for the GPU that is here,
 //! the first time that it is used.
 
+pub mod attention;
 mod cache;
 pub mod guarded;
 mod limits;
@@ -40,6 +41,8 @@ pub struct Gpu {
     context: Arc<CudaContext>,
     /// What is loaded, by the hash of its source.
     modules: Mutex<HashMap<String, Arc<CudaModule>>>,
+    /// Kernels of [`SOURCES`], by their source's address and their name: a launch should not hash a text.
+    kernels: Mutex<HashMap<(usize, &'static str), CudaFunction>>,
 }
 
 /// Why no GPU is used.
@@ -162,6 +165,7 @@ fn find() -> Result<Gpu, Absent> {
         stream: context.default_stream(),
         context,
         modules: Mutex::default(),
+        kernels: Mutex::default(),
     })
 }
 
@@ -214,12 +218,37 @@ impl Gpu {
         }
     }
 
-    /// The kernel `name` of a source, compiled for this GPU the first time that it is asked for.
+    /// The kernel `name` of a source, compiled for this GPU the first time that it is asked for. It may use all
+    /// the shared memory that a block can have.
     ///
     /// # Errors
     /// [`Trouble`]: the compiler's log, or what the driver says.
-    pub fn kernel(&self, source: &Source, name: &str) -> Result<CudaFunction, Trouble> {
-        self.function(&source.whole(), source.defines, name)
+    pub fn kernel(
+        &self,
+        source: &'static Source,
+        name: &'static str,
+    ) -> Result<CudaFunction, Trouble> {
+        let key = (std::ptr::from_ref(source) as usize, name);
+        let mut kernels = self.kernels.lock().unwrap_or_else(|held| held.into_inner());
+        if let Some(kernel) = kernels.get(&key) {
+            return Ok(kernel.clone());
+        }
+        let kernel = self.function(&source.whole(), source.defines, name)?;
+        use sys::CUfunction_attribute_enum as Of;
+        let fixed = kernel.get_attribute(Of::CU_FUNC_ATTRIBUTE_SHARED_SIZE_BYTES)?;
+        let rest = self.shared_bytes()? as i32 - fixed;
+        kernel.set_attribute(Of::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, rest)?;
+        kernels.insert(key, kernel.clone());
+        Ok(kernel)
+    }
+
+    /// The most shared memory that a block can have.
+    ///
+    /// # Errors
+    /// [`Trouble::Driver`]
+    pub fn shared_bytes(&self) -> Result<usize, Trouble> {
+        let most = sys::CUdevice_attribute::CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN;
+        Ok(self.context.attribute(most)? as usize)
     }
 
     /// The same for any text: a learner's.
