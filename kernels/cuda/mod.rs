@@ -5,6 +5,7 @@
 //! needs (`prelude.cu` and others) are put before it, see [`Source`]. It is compiled for the GPU that is here,
 //! the first time that it is used.
 
+pub mod attention;
 mod cache;
 pub mod gemm;
 pub mod guarded;
