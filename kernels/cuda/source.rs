@@ -54,11 +54,19 @@ impl Source {
 
 /// Every instance of every kernel: what the tests compile for all GPUs.
 pub const SOURCES: &[&[Source]] = &[
-    super::attention::SOURCES,
     &super::gemm::HOPPERS,
     &super::gemm::WARPS,
     &super::limits::SOURCES,
     &super::quant::SOURCES,
+    super::adam8bit::SOURCES,
+    super::attention::SOURCES,
+    super::cross_entropy::SOURCES,
+    super::distillation::SOURCES,
+    super::layer_norm::SOURCES,
+    &super::limits::SOURCES,
+    super::mixup::SOURCES,
+    super::rope::SOURCES,
+    super::softmax::SOURCES,
 ];
 
 #[cfg(test)]

@@ -13,8 +13,8 @@ use super::{Gpu, Gpus, Source, Trouble};
 use crate::kernels::attention::{Misfit, Shape};
 use crate::kernels::operand::{Length, product};
 use cudarc::driver::{
-    CudaSlice, CudaView, CudaViewMut, DevicePtr, DevicePtrMut, DeviceRepr,
-    LaunchConfig, PushKernelArg,
+    CudaSlice, CudaView, CudaViewMut, DevicePtr, DevicePtrMut, DeviceRepr, LaunchConfig,
+    PushKernelArg,
 };
 use std::fmt;
 use std::sync::OnceLock;

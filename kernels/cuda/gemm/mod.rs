@@ -182,7 +182,6 @@ pub fn gemm<T: Half>(
     form: Form,
     shape: Shape,
 ) -> Result<(), Error> {
-    use cudarc::driver::DeviceSlice;
     shape.check(out.len(), a.len(), b.len())?;
     let Shape { m, n, k } = shape;
     if [m, n, k]
