@@ -32,7 +32,7 @@ pub const CASES: &[Named] = &[
     }),
 ];
 
-fn product<T: Half + 'static>(gpu: &'static Gpu, size: usize, form: Form) -> Result<Case, Trouble> {
+fn product<T: Half>(gpu: &'static Gpu, size: usize, form: Form) -> Result<Case, Trouble> {
     let numbers = |seed| -> Vec<T> {
         let noise = noise(seed, size * size).into_iter();
         noise.map(T::from_f32).collect()

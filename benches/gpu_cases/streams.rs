@@ -107,7 +107,7 @@ extern "C" __global__ void noise(void* to, unsigned long long len, unsigned seed
 }"#;
 
 /// The types of the cases: f32, or 16 bits whose upper half is that of f32.
-fn numbers<T: Number + 'static>(gpu: &Gpu, seed: u32, len: usize) -> Result<CudaSlice<T>, Trouble> {
+fn numbers<T: Number>(gpu: &Gpu, seed: u32, len: usize) -> Result<CudaSlice<T>, Trouble> {
     // SAFETY: it is written whole below.
     let mut to = unsafe { gpu.stream.alloc::<T>(len) }?;
     let kernel = gpu.function(NOISE, &[], "noise")?;
@@ -145,7 +145,7 @@ fn tolerance<T>() -> f64 {
 }
 
 /// A part of a tensor, wide.
-fn part<T: Number + 'static>(
+fn part<T: Number>(
     gpu: &Gpu,
     x: &CudaSlice<T>,
     from: usize,
@@ -156,7 +156,7 @@ fn part<T: Number + 'static>(
 }
 
 /// One input, one output of its size, rows of `m`; `plain` is a row in f64.
-fn rows<T: Number + 'static>(
+fn rows<T: Number>(
     gpu: &'static Gpu,
     [rows, m]: [usize; 2],
     kernel: impl Fn(&mut CudaViewMut<'_, T>, &CudaSlice<T>) -> Result<(), Error> + 'static,
@@ -194,14 +194,14 @@ fn plain_softmax(x: &[f64]) -> Vec<f64> {
     e.into_iter().map(|e| e / sum).collect()
 }
 
-fn softmax<T: Number + 'static>(gpu: &'static Gpu, count: usize, m: usize) -> Result<Case, Trouble> {
+fn softmax<T: Number>(gpu: &'static Gpu, count: usize, m: usize) -> Result<Case, Trouble> {
     let run = move |out: &mut CudaViewMut<'_, T>, x: &CudaSlice<T>| {
         softmax_rows(gpu, out, &x.as_view(), m)
     };
     rows(gpu, [count, m], run, plain_softmax)
 }
 
-fn norm<T: Number + 'static>(
+fn norm<T: Number>(
     gpu: &'static Gpu,
     layer: bool,
     count: usize,
@@ -232,7 +232,7 @@ fn norm<T: Number + 'static>(
     rows(gpu, [count, d], run, plain)
 }
 
-fn rotate<T: Number + 'static>(gpu: &'static Gpu, layout: Layout) -> Result<Case, Trouble> {
+fn rotate<T: Number>(gpu: &'static Gpu, layout: Layout) -> Result<Case, Trouble> {
     const D: usize = 128;
     let shape = Shape {
         batch: 4,
@@ -288,7 +288,7 @@ enum Part {
     Both,
 }
 
-fn weighted<T: Number + 'static>(
+fn weighted<T: Number>(
     gpu: &'static Gpu,
     [rows, classes]: [usize; 2],
     of: Part,
@@ -377,7 +377,7 @@ fn weighted<T: Number + 'static>(
     })
 }
 
-fn distil<T: Number + 'static>(
+fn distil<T: Number>(
     gpu: &'static Gpu,
     [rows, classes]: [usize; 2],
     with_gradient: bool,
@@ -448,7 +448,7 @@ fn distil<T: Number + 'static>(
     })
 }
 
-fn mixed<T: Number + 'static>(gpu: &'static Gpu, rows: usize, features: usize) -> Result<Case, Trouble> {
+fn mixed<T: Number>(gpu: &'static Gpu, rows: usize, features: usize) -> Result<Case, Trouble> {
     let x = Rc::new(numbers::<T>(gpu, 0, rows * features)?);
     // A permutation far from the row itself.
     let partners: Vec<usize> = (0..rows).map(|i| (i * 5 + 4001) % rows).collect();

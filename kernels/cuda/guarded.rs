@@ -10,7 +10,7 @@ const GUARD: usize = 4096;
 const POISON: u8 = 0xff;
 
 /// Types of which any bytes are a value.
-pub trait Plain: DeviceRepr + Copy {}
+pub trait Plain: DeviceRepr + Copy + 'static {}
 impl Plain for f32 {}
 impl Plain for half::bf16 {}
 impl Plain for half::f16 {}

@@ -239,11 +239,7 @@ impl Gpu {
     ///
     /// # Errors
     /// [`Trouble`]: the compiler's log, or what the driver says.
-    pub fn kernel(
-        &self,
-        source: &Source,
-        name: &str,
-    ) -> Result<CudaFunction, Trouble> {
+    pub fn kernel(&self, source: &Source, name: &str) -> Result<CudaFunction, Trouble> {
         // Not the whole text: this comes before every launch.
         let mut hash = DefaultHasher::new();
         (source.file, source.defines, name).hash(&mut hash);

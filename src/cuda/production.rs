@@ -95,7 +95,7 @@ fn timed(
     let inputs = (known.rounded)((lesson.problem.inputs)(&case));
     let truth = (lesson.problem.reference)(&inputs, &mut Trace::new());
     let tolerance = (known.tolerance)(lesson.problem, &inputs);
-    let mut launch = (known.prepare)(gpu, &inputs)?;
+    let mut launch = (known.prepare)(gpu, &inputs).map_err(said)?;
     let error = |launch: &mut Launch| -> Result<f64, String> {
         gpu.wait().map_err(said)?;
         let values = (launch.values)().map_err(said)?;
