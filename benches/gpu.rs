@@ -41,7 +41,11 @@ fn main() {
 }
 
 fn said(limits: Limits) -> String {
-    format!("copy {:.0} GB/s", limits.copy_gb_s)
+    let tensor = limits.tensor_gflop_s / 1e3;
+    format!(
+        "copy {:.0} GB/s, tensor cores {tensor:.0} TFLOP/s",
+        limits.copy_gb_s
+    )
 }
 
 /// Checks, times, and checks again.
@@ -108,7 +112,9 @@ fn seconds(gpu: &Gpu, case: &mut Case) -> Result<f64, Trouble> {
 
 /// The least seconds that this GPU allows.
 fn limit(limits: Limits, case: &Case) -> f64 {
-    case.bytes / (limits.copy_gb_s * 1e9)
+    let bytes = case.bytes / (limits.copy_gb_s * 1e9);
+    let products = case.flops / (limits.tensor_gflop_s * 1e9);
+    bytes.max(products)
 }
 
 fn serve(gpu: &'static Gpu) -> Result<(), Trouble> {

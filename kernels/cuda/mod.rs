@@ -6,27 +6,32 @@
 //! the first time that it is used.
 
 pub mod adam8bit;
+pub mod attention;
 mod cache;
 pub mod cross_entropy;
 pub mod distillation;
+pub mod gemm;
 pub mod guarded;
 pub mod layer_norm;
 mod limits;
 pub mod mixup;
 mod nvrtc;
+pub mod quant;
 pub mod rope;
 pub mod rows;
 pub mod softmax;
 mod source;
+pub mod tensor_map;
 
 pub use limits::{Limits, limits};
 pub use nvrtc::{Missing, Nvrtc};
-pub use source::{Gpus, SOURCES, Source};
+pub use source::{Gpus, HOPPER, PRELUDE, Part, SOURCES, Source, TENSOR_CORE};
 
 use cudarc::driver::{CudaContext, CudaFunction, CudaModule, CudaStream, DriverError, result, sys};
 use cudarc::nvrtc::Ptx;
 use std::collections::HashMap;
 use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock};
 
@@ -47,6 +52,8 @@ pub struct Gpu {
     context: Arc<CudaContext>,
     /// What is loaded, by the hash of its source.
     modules: Mutex<HashMap<String, Arc<CudaModule>>>,
+    /// Kernels of [`SOURCES`], by the hash of their file, instance and name.
+    kernels: Mutex<HashMap<u64, CudaFunction>>,
 }
 
 /// Why no GPU is used.
@@ -116,10 +123,15 @@ pub fn gpu() -> Result<&'static Gpu, &'static Absent> {
     GPU.get_or_init(find).as_ref()
 }
 
+/// Whether a driver can be loaded, found out without starting it: what a process may ask whose children use it.
+pub fn may_be_here() -> bool {
+    // SAFETY: the library is only opened; its initialisers are NVIDIA's own.
+    unsafe { sys::is_culib_present() }
+}
+
 /// Whether a driver and a device are there.
 fn present() -> Result<(), Absent> {
-    // SAFETY: the library is only opened; its initialisers are NVIDIA's own.
-    if !unsafe { sys::is_culib_present() } {
+    if !may_be_here() {
         return Err(Absent::NoDriver);
     }
     if let Err(DriverError(error)) = result::init() {
@@ -169,6 +181,7 @@ fn find() -> Result<Gpu, Absent> {
         stream: context.default_stream(),
         context,
         modules: Mutex::default(),
+        kernels: Mutex::default(),
     })
 }
 
@@ -221,12 +234,36 @@ impl Gpu {
         }
     }
 
-    /// The kernel `name` of a source, compiled for this GPU the first time that it is asked for.
+    /// The kernel `name` of a source, compiled for this GPU the first time that it is asked for. It may use all
+    /// the shared memory that a block can have.
     ///
     /// # Errors
     /// [`Trouble`]: the compiler's log, or what the driver says.
     pub fn kernel(&self, source: &Source, name: &str) -> Result<CudaFunction, Trouble> {
-        self.function(&source.whole(), source.defines, name)
+        // Not the whole text: this comes before every launch.
+        let mut hash = DefaultHasher::new();
+        (source.file, source.defines, name).hash(&mut hash);
+        let key = hash.finish();
+        let mut kernels = self.kernels.lock().unwrap_or_else(|held| held.into_inner());
+        if let Some(kernel) = kernels.get(&key) {
+            return Ok(kernel.clone());
+        }
+        let kernel = self.function(&source.whole(), source.defines, name)?;
+        use sys::CUfunction_attribute_enum as Of;
+        let fixed = kernel.get_attribute(Of::CU_FUNC_ATTRIBUTE_SHARED_SIZE_BYTES)?;
+        let rest = self.shared_bytes()? as i32 - fixed;
+        kernel.set_attribute(Of::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, rest)?;
+        kernels.insert(key, kernel.clone());
+        Ok(kernel)
+    }
+
+    /// The most shared memory that a block can have.
+    ///
+    /// # Errors
+    /// [`Trouble::Driver`]
+    pub fn shared_bytes(&self) -> Result<usize, Trouble> {
+        let most = sys::CUdevice_attribute::CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN;
+        Ok(self.context.attribute(most)? as usize)
     }
 
     /// The same for any text: a learner's.

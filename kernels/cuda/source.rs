@@ -19,6 +19,12 @@ pub type Part = (&'static str, &'static str);
 /// Numbers, vectors of 16 bytes, reductions over a warp and a block.
 pub const PRELUDE: Part = ("prelude.cu", include_str!("prelude.cu"));
 
+/// Tensor cores by warps, and what feeds them: every GPU since Turing.
+pub const TENSOR_CORE: Part = ("tensor_core.cu", include_str!("tensor_core.cu"));
+
+/// Hopper's TMA, mbarrier and wgmma; after [`TENSOR_CORE`].
+pub const HOPPER: Part = ("hopper.cu", include_str!("hopper.cu"));
+
 /// The GPUs that can run an instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Gpus {
@@ -48,11 +54,16 @@ impl Source {
 
 /// Every instance of every kernel: what the tests compile for all GPUs.
 pub const SOURCES: &[&[Source]] = &[
+    &super::gemm::HOPPERS,
+    &super::gemm::WARPS,
+    &super::limits::SOURCES,
+    &super::quant::SOURCES,
     super::adam8bit::SOURCES,
+    super::attention::SOURCES,
     super::cross_entropy::SOURCES,
     super::distillation::SOURCES,
     super::layer_norm::SOURCES,
-    super::limits::SOURCES,
+    &super::limits::SOURCES,
     super::mixup::SOURCES,
     super::rope::SOURCES,
     super::softmax::SOURCES,
@@ -75,7 +86,9 @@ mod tests {
 
     /// Warnings of speed lost without a word otherwise: wgmma that waits for each other, registers that are
     /// not handed over.
-    const SLOW: [&str; 5] = ["C7508", "C7509", "C7510", "C7511", "C7515"];
+    const SLOW: [&str; 8] = [
+        "C7508", "C7509", "C7510", "C7511", "C7512", "C7513", "C7514", "C7515",
+    ];
 
     /// What is wrong with a compiled instance.
     fn complaint(source: &Source, nvrtc: &Nvrtc, arch: &str) -> Option<String> {

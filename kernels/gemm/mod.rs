@@ -67,7 +67,7 @@ impl From<Length> for Misfit {
 }
 
 impl Shape {
-    fn check(self, out: usize, a: usize, b: usize) -> Result<(), Misfit> {
+    pub(super) fn check(self, out: usize, a: usize, b: usize) -> Result<(), Misfit> {
         let Shape { m, n, k } = self;
         for (operand, sizes, got) in [("a", [m, k], a), ("b", [k, n], b), ("out", [m, n], out)] {
             let want = product(sizes).ok_or(Misfit::Shape(self))?;

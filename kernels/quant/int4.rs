@@ -72,6 +72,37 @@ pub struct PackedInt4 {
     zeros: Option<Vec<u8>>,
 }
 
+/// Whether operands of [`PackedInt4::new`] fit.
+pub(in crate::kernels) fn check(
+    q: usize,
+    scales: usize,
+    zeros: Option<&[u8]>,
+    [n, k]: [usize; 2],
+    group_size: usize,
+) -> Result<(), Misfit> {
+    if ![32, 64, 128].contains(&group_size) {
+        return Err(Misfit::GroupSize(group_size));
+    }
+    if !k.is_multiple_of(group_size) {
+        return Err(Misfit::Ragged { k, group_size });
+    }
+    let groups = k / group_size;
+    length("q", q, size(n, k)? / 2)?;
+    length("scales", scales, n * groups)?;
+    let Some(zeros) = zeros else { return Ok(()) };
+    length("zeros", zeros.len(), n * groups)?;
+    match zeros.iter().position(|zero| *zero > 15) {
+        Some(index) => Err(Misfit::Range {
+            operand: "zeros",
+            index,
+            value: zeros[index].into(),
+            least: 0,
+            most: 15,
+        }),
+        None => Ok(()),
+    }
+}
+
 impl PackedInt4 {
     /// Takes `q [n k/2]` as [`pack_int4`] makes it and `scales [n k/group_size]`. With
     /// `zeros [n k/group_size]`, integers from 0 to 15, q is unsigned and w = (q − zero)·scale;
@@ -87,27 +118,8 @@ impl PackedInt4 {
         [n, k]: [usize; 2],
         group_size: usize,
     ) -> Result<PackedInt4, Misfit> {
-        if ![32, 64, 128].contains(&group_size) {
-            return Err(Misfit::GroupSize(group_size));
-        }
-        if !k.is_multiple_of(group_size) {
-            return Err(Misfit::Ragged { k, group_size });
-        }
+        check(q.len(), scales.len(), zeros, [n, k], group_size)?;
         let groups = k / group_size;
-        length("q", q.len(), size(n, k)? / 2)?;
-        length("scales", scales.len(), n * groups)?;
-        if let Some(zeros) = zeros {
-            length("zeros", zeros.len(), n * groups)?;
-            if let Some(index) = zeros.iter().position(|zero| *zero > 15) {
-                return Err(Misfit::Range {
-                    operand: "zeros",
-                    index,
-                    value: zeros[index].into(),
-                    least: 0,
-                    most: 15,
-                });
-            }
-        }
         let shape = Shape { n, k };
         let mut words = vec![0; shape.blocks() * k * 2];
         let flip = if zeros.is_some() { 0x8888_8888 } else { 0 };

@@ -8,7 +8,7 @@
 //! sum across lanes, and a scale is a lane too.
 
 mod columns;
-mod int4;
+pub(in crate::kernels) mod int4;
 mod int8;
 mod mac;
 mod product;
@@ -103,13 +103,17 @@ impl fmt::Display for Misfit {
 impl std::error::Error for Misfit {}
 
 /// a·b, unless it overflows.
-fn size(a: usize, b: usize) -> Result<usize, Misfit> {
+pub(in crate::kernels) fn size(a: usize, b: usize) -> Result<usize, Misfit> {
     // Four bytes each, and some for padding, must still be a size.
     let fits = |len: &usize| *len <= usize::MAX / 64;
     a.checked_mul(b).filter(fits).ok_or(Misfit::Size([a, b]))
 }
 
-fn length(operand: &'static str, got: usize, want: usize) -> Result<(), Misfit> {
+pub(in crate::kernels) fn length(
+    operand: &'static str,
+    got: usize,
+    want: usize,
+) -> Result<(), Misfit> {
     match got == want {
         true => Ok(()),
         false => Err(Misfit::Length { operand, want, got }),
