@@ -9,13 +9,14 @@
 // its row's results NaN.
 
 struct Target {
-    i64 class_;
+    i32 class_;
     bool counts, valid;
 
     __device__ Target(const i64* targets, u64 row, u64 rows, u32 classes, i64 ignored) {
-        class_ = row < rows ? targets[row] : ignored;
-        counts = class_ != ignored;
-        valid = class_ >= 0 && class_ < i64(classes);
+        i64 target = row < rows ? targets[row] : ignored;
+        counts = target != ignored;
+        valid = target >= 0 && target < i64(classes);
+        class_ = valid ? i32(target) : -1;
     }
 
     __device__ float loss(Online row, float logit) const {
@@ -33,7 +34,7 @@ struct Target {
     // (e / sum − 1 at the target)·share of a vector of exponentials whose first column is `first`; `by` is
     // share / sum.
     __device__ Vec<TYPE> slope(Floats<TYPE> e, float by, float share, int first) const {
-        int hit = int(class_) - first;
+        int hit = class_ - first;
 #pragma unroll
         for (int k = 0; k < e.N; k++) e.at[k] = __fmaf_rn(e.at[k], by, k == hit ? -share : 0.f);
         Vec<TYPE> y = rounded<TYPE>(e);
@@ -52,11 +53,11 @@ __device__ inline Floats<TYPE> exponentials(Vec<TYPE> x, float max) {
 }
 
 // Both at once.
-template <int VECS, int CLUSTER>
+template <int VECS, int SIZE>
 __device__ inline void both(float* __restrict__ losses, TYPE* __restrict__ out, const TYPE* __restrict__ logits,
                             const i64* __restrict__ targets, const float* __restrict__ weights,
                             const double* __restrict__ sums, u64 rows, u32 classes, i64 ignored) {
-    Team<CLUSTER> team;
+    Team<SIZE> team;
     team.template fetch<VECS>(logits, rows, classes, 0);
     do {
         Target target(targets, team.row, rows, classes, ignored);
@@ -89,8 +90,9 @@ __device__ inline void both(float* __restrict__ losses, TYPE* __restrict__ out, 
 #define BOTH_VALUES losses, out, logits, targets, weights, sums, rows, cols, ignored
 
 #if CLUSTERS
-CLUSTER_KERNEL(2) cluster2(BOTH_ARGUMENTS) { both<8, 2>(BOTH_VALUES); }
-CLUSTER_KERNEL(8) cluster8(BOTH_ARGUMENTS) { both<8, 8>(BOTH_VALUES); }
+CLUSTER_KERNEL(BLOCKS) cluster4(BOTH_ARGUMENTS) { both<4, CLUSTER>(BOTH_VALUES); }
+// Rows of half a megabyte leave no room for a second block.
+CLUSTER_KERNEL(1) cluster8(BOTH_ARGUMENTS) { both<8, CLUSTER>(BOTH_VALUES); }
 #else
 ROWS_KERNEL held4(BOTH_ARGUMENTS) { both<4, 1>(BOTH_VALUES); }
 ROWS_KERNEL held8(BOTH_ARGUMENTS) { both<8, 1>(BOTH_VALUES); }

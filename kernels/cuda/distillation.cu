@@ -17,24 +17,33 @@ struct Pair {
 
     static __device__ Pair none() { return Pair{LOWEST, 0.f, LOWEST, 0.f, 0.f}; }
 
-    // `factor` is log₂(e) / T.
-    __device__ void add(Vec<TYPE> student, Vec<TYPE> teacher, float factor) {
-        float v = max_student, u = max_teacher;
-        Floats<TYPE> x = floats(student), y = floats(teacher);
+    // Takes maxima in: before any exponential.
+    __device__ void see(Floats<TYPE> student, Floats<TYPE> teacher) {
 #pragma unroll
-        for (int k = 0; k < x.N; k++) {
-            v = fmaxf(v, x.at[k]);
-            u = fmaxf(u, y.at[k]);
+        for (int k = 0; k < student.N; k++) {
+            max_student = fmaxf(max_student, student.at[k]);
+            max_teacher = fmaxf(max_teacher, teacher.at[k]);
         }
-        raise(v, u, factor);
-        x = floats(forget(student)), y = floats(forget(teacher));
+    }
+
+    // Adds up exponentials below the maxima, and leaves them in place of the numbers. `factor` is log₂(e) / T.
+    __device__ void exponentials(Floats<TYPE>& student, Floats<TYPE>& teacher, float factor) {
 #pragma unroll
-        for (int k = 0; k < x.N; k++) {
-            float below_v = x.at[k] - v, below_u = y.at[k] - u, e = exp2_fast(below_u * factor);
-            sum_student += exp2_fast(below_v * factor);
-            sum_teacher += e;
-            dots += weighed(e, below_u - below_v);
+        for (int k = 0; k < student.N; k++) {
+            float below_v = student.at[k] - max_student, below_u = teacher.at[k] - max_teacher;
+            student.at[k] = exp2_fast(below_v * factor);
+            teacher.at[k] = exp2_fast(below_u * factor);
+            sum_student += student.at[k];
+            sum_teacher += teacher.at[k];
+            dots += weighed(teacher.at[k], below_u - below_v);
         }
+    }
+
+    __device__ void add(Floats<TYPE> student, Floats<TYPE> teacher, float factor) {
+        Pair seen = *this;
+        seen.see(student, teacher);
+        raise(seen.max_student, seen.max_teacher, factor);
+        exponentials(student, teacher, factor);
     }
 
     // Each earlier u − v moves by the same, and each exponential shrinks.
@@ -74,6 +83,91 @@ struct Scaled {
     }
 };
 
+template <int VECS, int SIZE>
+__device__ inline void both(float* __restrict__ losses, TYPE* __restrict__ gradient, const TYPE* __restrict__ student,
+                            const TYPE* __restrict__ teacher, u64 rows, u32 classes, float temperature) {
+    Team<SIZE> team;
+    team.template fetch<VECS>(student, rows, classes, 0);
+    team.template fetch<VECS>(teacher, rows, classes, 0, VECS);
+    float factor = LOG2_E / temperature, scale = temperature / float(rows);
+    do {
+        u32 cols = classes;
+        u64 at = team.begin(rows, cols);
+        Cut<TYPE> cut(student + at, cols);
+        Vec<TYPE> v[VECS], u[VECS];
+        team.take(v, cut, student + at, -INFINITY_F32);
+        team.take(u, cut, teacher + at, -INFINITY_F32, VECS);
+        team.template fetch<VECS>(student, rows, classes, 1);
+        team.template fetch<VECS>(teacher, rows, classes, 1, VECS);
+        // The maxima first: then each exponential is taken once, and kept.
+        Pair own = Pair::none();
+#pragma unroll
+        for (int i = 0; i < VECS; i++) own.see(floats(v[i]), floats(u[i]));
+        Floats<TYPE> q[VECS], p[VECS];
+#pragma unroll
+        for (int i = 0; i < VECS; i++) {
+            q[i] = floats(forget(v[i])), p[i] = floats(forget(u[i]));
+            own.exponentials(q[i], p[i], factor);
+        }
+        Pair row = team.template reduce<0>(Scaled{own, factor}).pair;
+        if (team.member == 0 && team.row < rows) losses[team.row] = row.loss(temperature);
+        // From exponentials below this thread's maxima to softmax of the row.
+        float by_q = scale / row.sum_student * exp2_fast((own.max_student - row.max_student) * factor);
+        float by_p = scale / row.sum_teacher * exp2_fast((own.max_teacher - row.max_teacher) * factor);
+#pragma unroll
+        for (int i = 0; i < VECS; i++) {
+#pragma unroll
+            for (int k = 0; k < q[i].N; k++) q[i].at[k] = q[i].at[k] * by_q - p[i].at[k] * by_p;
+            cut.write(gradient + at, team.member + i * team.size, rounded<TYPE>(q[i]));
+        }
+    } while (team.next(rows));
+}
+
+#define BOTH_ARGUMENTS \
+    float *losses, TYPE *gradient, const TYPE *student, const TYPE *teacher, u64 rows, u32 cols, float temperature
+#define BOTH_VALUES losses, gradient, student, teacher, rows, cols, temperature
+
+#if CLUSTERS
+// Exponentials of both rows in f32 leave no room for a second block.
+CLUSTER_KERNEL(sizeof(TYPE) == 4 ? BLOCKS : 1) cluster2(BOTH_ARGUMENTS) { both<2, CLUSTER>(BOTH_VALUES); }
+CLUSTER_KERNEL(1) cluster4(BOTH_ARGUMENTS) { both<4, CLUSTER>(BOTH_VALUES); }
+#else
+extern "C" __global__ void __launch_bounds__(512, 1) held4(BOTH_ARGUMENTS) { both<4, 1>(BOTH_VALUES); }
+
+// The next vectors are on their way while these are added up.
+__device__ inline Pair read_pair(const Cut<TYPE>& cut, const TYPE* student, const TYPE* teacher, Team<1> team,
+                                 float factor) {
+    constexpr int VECS = 2;
+    Pair pair = Pair::none();
+    Vec<TYPE> next_v[VECS], next_u[VECS];
+    cut.read(next_v, student, team.member, team.size, -INFINITY_F32);
+    cut.read(next_u, teacher, team.member, team.size, -INFINITY_F32);
+    for (u32 at = team.member; at < cut.vectors; at += VECS * team.size) {
+        Vec<TYPE> v[VECS], u[VECS];
+#pragma unroll
+        for (int i = 0; i < VECS; i++) v[i] = next_v[i], u[i] = next_u[i];
+        u32 then = at + VECS * team.size;
+        if (then < cut.vectors) {
+            cut.read(next_v, student, then, team.size, -INFINITY_F32);
+            cut.read(next_u, teacher, then, team.size, -INFINITY_F32);
+        }
+#pragma unroll
+        for (int i = 0; i < VECS; i++) pair.add(floats(v[i]), floats(u[i]), factor);
+    }
+    return pair;
+}
+
+ROWS_KERNEL losses(float* __restrict__ losses, const TYPE* __restrict__ student, const TYPE* __restrict__ teacher,
+                   u64 rows, u32 cols, float temperature) {
+    Team<1> team;
+    u64 at = team.begin(rows, cols);
+    Cut<TYPE> cut(student + at, cols);
+    float factor = LOG2_E / temperature;
+    Pair pair = read_pair(cut, student + at, teacher + at, team, factor);
+    Pair row = team.reduce<0>(Scaled{pair, factor}).pair;
+    if (team.member == 0 && team.row < rows) losses[team.row] = row.loss(temperature);
+}
+
 // factor·(softmax(student / T) − softmax(teacher / T))
 struct Slopes {
     float max_student, max_teacher, by_student, by_teacher, exponent;
@@ -95,79 +189,6 @@ struct Slopes {
         return rounded<TYPE>(q);
     }
 };
-
-template <int CLUSTER>
-__device__ inline void both(float* __restrict__ losses, TYPE* __restrict__ gradient, const TYPE* __restrict__ student,
-                            const TYPE* __restrict__ teacher, u64 rows, u32 classes, float temperature) {
-    constexpr int VECS = 4;
-    Team<CLUSTER> team;
-    team.template fetch<VECS>(student, rows, classes, 0);
-    team.template fetch<VECS>(teacher, rows, classes, 0, VECS);
-    float factor = LOG2_E / temperature;
-    do {
-        u32 cols = classes;
-        u64 at = team.begin(rows, cols);
-        Cut<TYPE> cut(student + at, cols);
-        Vec<TYPE> v[VECS], u[VECS];
-        team.take(v, cut, student + at, -INFINITY_F32);
-        team.take(u, cut, teacher + at, -INFINITY_F32, VECS);
-        team.template fetch<VECS>(student, rows, classes, 1);
-        team.template fetch<VECS>(teacher, rows, classes, 1, VECS);
-        Scaled own = Scaled{Pair::none(), factor};
-#pragma unroll
-        for (int i = 0; i < VECS; i++) own.pair.add(v[i], u[i], factor);
-        Pair row = team.template reduce<0>(own).pair;
-        if (team.member == 0 && team.row < rows) losses[team.row] = row.loss(temperature);
-        Slopes slopes(row, factor, temperature / float(rows));
-#pragma unroll
-        for (int i = 0; i < VECS; i++)
-            cut.write(gradient + at, team.member + i * team.size, slopes.of(forget(v[i]), forget(u[i])));
-    } while (team.next(rows));
-}
-
-#define BOTH_ARGUMENTS \
-    float *losses, TYPE *gradient, const TYPE *student, const TYPE *teacher, u64 rows, u32 cols, float temperature
-#define BOTH_VALUES losses, gradient, student, teacher, rows, cols, temperature
-
-#if CLUSTERS
-CLUSTER_KERNEL(2) cluster2(BOTH_ARGUMENTS) { both<2>(BOTH_VALUES); }
-CLUSTER_KERNEL(8) cluster8(BOTH_ARGUMENTS) { both<8>(BOTH_VALUES); }
-#else
-ROWS_KERNEL held4(BOTH_ARGUMENTS) { both<1>(BOTH_VALUES); }
-
-// The next vectors are on their way while these are added up.
-__device__ inline Pair read_pair(const Cut<TYPE>& cut, const TYPE* student, const TYPE* teacher, Team<1> team,
-                                 float factor) {
-    constexpr int VECS = 2;
-    Pair pair = Pair::none();
-    Vec<TYPE> next_v[VECS], next_u[VECS];
-    cut.read(next_v, student, team.member, team.size, -INFINITY_F32);
-    cut.read(next_u, teacher, team.member, team.size, -INFINITY_F32);
-    for (u32 at = team.member; at < cut.vectors; at += VECS * team.size) {
-        Vec<TYPE> v[VECS], u[VECS];
-#pragma unroll
-        for (int i = 0; i < VECS; i++) v[i] = next_v[i], u[i] = next_u[i];
-        u32 then = at + VECS * team.size;
-        if (then < cut.vectors) {
-            cut.read(next_v, student, then, team.size, -INFINITY_F32);
-            cut.read(next_u, teacher, then, team.size, -INFINITY_F32);
-        }
-#pragma unroll
-        for (int i = 0; i < VECS; i++) pair.add(v[i], u[i], factor);
-    }
-    return pair;
-}
-
-ROWS_KERNEL losses(float* __restrict__ losses, const TYPE* __restrict__ student, const TYPE* __restrict__ teacher,
-                   u64 rows, u32 cols, float temperature) {
-    Team<1> team;
-    u64 at = team.begin(rows, cols);
-    Cut<TYPE> cut(student + at, cols);
-    float factor = LOG2_E / temperature;
-    Pair pair = read_pair(cut, student + at, teacher + at, team, factor);
-    Pair row = team.reduce<0>(Scaled{pair, factor}).pair;
-    if (team.member == 0 && team.row < rows) losses[team.row] = row.loss(temperature);
-}
 
 // Rows too long for registers are read twice.
 ROWS_KERNEL twice(float* __restrict__ losses, TYPE* __restrict__ gradient, const TYPE* __restrict__ student,

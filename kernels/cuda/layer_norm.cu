@@ -21,10 +21,10 @@ __device__ inline Sum squares(const Cut<TYPE>& cut, const Vec<TYPE> (&x)[VECS], 
     return squares;
 }
 
-template <bool LAYER, int VECS, int CLUSTER>
+template <bool LAYER, int VECS, int SIZE>
 __device__ inline void norm(TYPE* __restrict__ out, const TYPE* __restrict__ x, const TYPE* __restrict__ gamma,
                             const TYPE* __restrict__ beta, u64 rows, u32 features, float eps) {
-    Team<CLUSTER> team;
+    Team<SIZE> team;
     team.template fetch<VECS>(x, rows, features, 0);
     do {
         u32 cols = features;
@@ -121,10 +121,10 @@ __device__ inline void norm_twice(TYPE* __restrict__ out, const TYPE* __restrict
 #define NORM_VALUES out, x, gamma, beta, rows, cols, eps
 
 #if CLUSTERS
-CLUSTER_KERNEL(2) layer_cluster2(NORM_ARGUMENTS) { norm<true, 8, 2>(NORM_VALUES); }
-CLUSTER_KERNEL(8) layer_cluster8(NORM_ARGUMENTS) { norm<true, 8, 8>(NORM_VALUES); }
-CLUSTER_KERNEL(2) rms_cluster2(NORM_ARGUMENTS) { norm<false, 8, 2>(NORM_VALUES); }
-CLUSTER_KERNEL(8) rms_cluster8(NORM_ARGUMENTS) { norm<false, 8, 8>(NORM_VALUES); }
+CLUSTER_KERNEL(BLOCKS) layer_cluster4(NORM_ARGUMENTS) { norm<true, 4, CLUSTER>(NORM_VALUES); }
+CLUSTER_KERNEL(BLOCKS) layer_cluster8(NORM_ARGUMENTS) { norm<true, 8, CLUSTER>(NORM_VALUES); }
+CLUSTER_KERNEL(BLOCKS) rms_cluster4(NORM_ARGUMENTS) { norm<false, 4, CLUSTER>(NORM_VALUES); }
+CLUSTER_KERNEL(BLOCKS) rms_cluster8(NORM_ARGUMENTS) { norm<false, 8, CLUSTER>(NORM_VALUES); }
 #else
 ROWS_KERNEL layer_held4(NORM_ARGUMENTS) { norm<true, 4, 1>(NORM_VALUES); }
 ROWS_KERNEL layer_held8(NORM_ARGUMENTS) { norm<true, 8, 1>(NORM_VALUES); }

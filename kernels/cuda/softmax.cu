@@ -18,9 +18,9 @@ __device__ inline Vec<TYPE> weights(Vec<TYPE> x, Online row) {
     return rounded<TYPE>(y);
 }
 
-template <int VECS, int CLUSTER>
+template <int VECS, int SIZE>
 __device__ inline void softmax(TYPE* __restrict__ out, const TYPE* __restrict__ x, u64 rows, u32 m) {
-    Team<CLUSTER> team;
+    Team<SIZE> team;
     team.template fetch<VECS>(x, rows, m, 0);
     do {
         u32 cols = m;
@@ -39,8 +39,8 @@ __device__ inline void softmax(TYPE* __restrict__ out, const TYPE* __restrict__ 
 }
 
 #if CLUSTERS
-CLUSTER_KERNEL(2) cluster2(TYPE* out, const TYPE* x, u64 rows, u32 cols) { softmax<8, 2>(out, x, rows, cols); }
-CLUSTER_KERNEL(8) cluster8(TYPE* out, const TYPE* x, u64 rows, u32 cols) { softmax<8, 8>(out, x, rows, cols); }
+CLUSTER_KERNEL(BLOCKS) cluster4(TYPE* out, const TYPE* x, u64 rows, u32 cols) { softmax<4, CLUSTER>(out, x, rows, cols); }
+CLUSTER_KERNEL(BLOCKS) cluster8(TYPE* out, const TYPE* x, u64 rows, u32 cols) { softmax<8, CLUSTER>(out, x, rows, cols); }
 #else
 ROWS_KERNEL held4(TYPE* out, const TYPE* x, u64 rows, u32 cols) { softmax<4, 1>(out, x, rows, cols); }
 ROWS_KERNEL held8(TYPE* out, const TYPE* x, u64 rows, u32 cols) { softmax<8, 1>(out, x, rows, cols); }
