@@ -15,7 +15,7 @@ use half::{bf16, f16};
 use std::fmt;
 
 /// Numbers of 16 bits: bf16 and f16.
-pub trait Half: Element + ValidAsZeroBits + Copy + sealed::Type {
+pub trait Half: Element + ValidAsZeroBits + Copy + sealed::Type + 'static {
     fn from_f32(x: f32) -> Self;
     fn to_f64(self) -> f64;
 }
@@ -182,7 +182,6 @@ pub fn gemm<T: Half>(
     form: Form,
     shape: Shape,
 ) -> Result<(), Error> {
-    use cudarc::driver::DeviceSlice;
     shape.check(out.len(), a.len(), b.len())?;
     let Shape { m, n, k } = shape;
     if [m, n, k]
