@@ -231,8 +231,8 @@ pub fn answer(call: &Call, candidate: &dyn Candidate) {
     let attempt = candidate.attempt(&inputs, call.watch);
     let (ended, words) = match &attempt {
         Ok(_) => (Ended::Answered, ""),
-        Err(Trouble::Panic(words)) => (Ended::Panicked, words.as_str()),
         Err(Trouble::Mutated(input)) => (Ended::Mutated, input.as_str()),
+        Err(trouble) => (Ended::Panicked, trouble.words()),
     };
     let run = attempt.as_ref().ok();
     let values: Vec<_> = run

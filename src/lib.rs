@@ -20,6 +20,8 @@ pub mod bind;
 pub mod check;
 #[cfg(feature = "terminal")]
 pub mod cli;
+#[cfg(feature = "terminal")]
+pub mod cuda;
 #[cfg(feature = "lessons")]
 #[path = "../kernels/mod.rs"]
 pub mod kernels;

@@ -13,6 +13,11 @@ pub trait Candidate {
     /// May panic, and may do to the inputs what it should not.
     fn run(&self, inputs: &Inputs, trace: &mut Trace) -> Vec<Answer>;
 
+    /// Whether it needs a GPU, whose driver takes more address space than a judged function gets.
+    fn on_gpu(&self) -> bool {
+        false
+    }
+
     /// Runs once on copies of the inputs, and says what came of it.
     ///
     /// # Errors
@@ -87,6 +92,28 @@ pub enum Trouble {
     Panic(String),
     /// The input that was changed.
     Mutated(String),
+    /// A GPU's words.
+    Crashed(String),
+    /// Why a kernel on the GPU could not be launched.
+    Unlaunched(String),
+    /// Which output a kernel on the GPU wrote beside, and where.
+    Strayed(String),
+    /// How much of an output a kernel on the GPU left as it was.
+    Unwritten(String),
+}
+
+impl Trouble {
+    /// Its words, whatever it is.
+    pub fn words(&self) -> &str {
+        match self {
+            Trouble::Panic(words)
+            | Trouble::Mutated(words)
+            | Trouble::Crashed(words)
+            | Trouble::Unlaunched(words)
+            | Trouble::Strayed(words)
+            | Trouble::Unwritten(words) => words,
+        }
+    }
 }
 
 thread_local! {

@@ -3,11 +3,21 @@
 
 use super::ended::{Death, Ended};
 use super::report::Verdict;
+use crate::solution::Candidate;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
+/// For the signature only: nothing is bounded here.
+pub struct Room;
+
+impl Room {
+    pub fn of(_: &dyn Candidate) -> Room {
+        Room
+    }
+}
+
 /// Runs `work` and catches its panic.
-pub fn run<R>(_: Duration, work: impl FnOnce(&mut dyn FnMut(&[u8])) -> R) -> Ended<R> {
+pub fn run<R>(_: Duration, _: Room, work: impl FnOnce(&mut dyn FnMut(&[u8])) -> R) -> Ended<R> {
     let mut last = Vec::new();
     let mut tell = |words: &[u8]| last = words.to_vec();
     match catch_unwind(AssertUnwindSafe(|| work(&mut tell))) {

@@ -6,6 +6,7 @@
 
 use super::ended::{Death, Ended};
 use super::report::Verdict;
+use crate::solution::Candidate;
 use serde::{Serialize, de::DeserializeOwned};
 use std::fs::File;
 use std::io::{Read, Write};
@@ -20,8 +21,30 @@ const STACK: usize = 8 << 20;
 /// What is kept of the output.
 const PRINTED: usize = 4096;
 
+/// How much address space a child may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Room {
+    /// So much that a function which allocates without end is stopped.
+    Bounded,
+    /// As much as it asks for: a GPU's driver maps more than the machine has.
+    Free,
+}
+
+impl Room {
+    pub fn of(candidate: &dyn Candidate) -> Room {
+        match candidate.on_gpu() {
+            true => Room::Free,
+            false => Room::Bounded,
+        }
+    }
+}
+
 /// Runs `work` in a child and waits for it, `limit` at the longest. `work` may say where it is.
-pub fn run<R>(limit: Duration, work: impl FnOnce(&mut dyn FnMut(&[u8])) -> R) -> Ended<R>
+pub fn run<R>(
+    limit: Duration,
+    room: Room,
+    work: impl FnOnce(&mut dyn FnMut(&[u8])) -> R,
+) -> Ended<R>
 where
     R: Serialize + DeserializeOwned,
 {
@@ -34,7 +57,7 @@ where
     let pid = unsafe { libc::fork() };
     if pid == 0 {
         drop((frames, output));
-        child(frames_in, output_in, work);
+        child(frames_in, output_in, room, work);
     }
     drop((frames_in, output_in));
     if pid < 0 {
@@ -77,10 +100,11 @@ impl<T> Handed<T> {
 fn child<R: Serialize>(
     frames: OwnedFd,
     output: OwnedFd,
+    room: Room,
     work: impl FnOnce(&mut dyn FnMut(&[u8])) -> R,
 ) -> ! {
     redirect(&output);
-    limit_resources();
+    limit_resources(room);
     // A panic is caught by the judge; its words go into the report, not to a terminal.
     std::panic::set_hook(Box::new(|_| {}));
     let pipe = frames.as_raw_fd();
@@ -116,7 +140,7 @@ fn redirect(output: &OwnedFd) {
     }
 }
 
-fn limit_resources() {
+fn limit_resources(room: Room) {
     let set = |resource, value: u64| {
         let limit = libc::rlimit {
             rlim_cur: value as libc::rlim_t,
@@ -126,7 +150,9 @@ fn limit_resources() {
         unsafe { libc::setrlimit(resource, &limit) };
     };
     set(libc::RLIMIT_CORE, 0);
-    set(libc::RLIMIT_AS, address_space() + MEMORY);
+    if room == Room::Bounded {
+        set(libc::RLIMIT_AS, address_space() + MEMORY);
+    }
     #[cfg(target_os = "linux")]
     // SAFETY: asks to be killed with the judge, so that an interrupted check leaves nothing behind.
     unsafe {

@@ -3,15 +3,17 @@
 use super::diagnose::Judged;
 use super::ended::{Death, Ended};
 use super::explain::{describe, explain};
+use super::isolate::Room;
 use super::report::{CaseId, Failure, LawFact, Report, Stage, Verdict};
 use super::scale::scale;
-use super::{cases, isolate, memory, shape};
+use super::{cases, isolate, memory, shape, words};
 use crate::lesson::Lesson;
 use crate::problem::{Arg, ArgKind, Case, Problem, Variant};
 use crate::solution::{Answer, Candidate, Trouble, Watch, catch};
 use crate::tensor::{Inputs, Outputs};
+use crate::text::Lang;
 use crate::trace::Trace;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::time::{Duration, Instant};
 
 /// How to check.
@@ -42,6 +44,23 @@ impl Options {
     }
 }
 
+/// Does what must come before a candidate is judged, in a child: where a candidate needs a GPU, this process
+/// must not touch it, since children could not use it then.
+///
+/// # Errors
+/// How the child ended, as a sentence.
+pub fn apart<R: Serialize + DeserializeOwned>(
+    candidate: &dyn Candidate,
+    options: &Options,
+    lang: Lang,
+    work: impl FnOnce() -> R,
+) -> Result<R, String> {
+    match isolate::run(options.limit(), Room::of(candidate), |_| work()) {
+        Ended::Done(result, _) => Ok(result),
+        Ended::Died(death) => Err(words::death(death.verdict, &death.message, lang)),
+    }
+}
+
 /// Judges a candidate, all stages, where nothing that it does can end this process.
 pub fn check(
     lesson: &Lesson,
@@ -50,7 +69,7 @@ pub fn check(
     tell: &mut dyn FnMut(&str),
 ) -> Report {
     let start = Instant::now();
-    let ended = isolate::run(options.limit(), |tell| {
+    let ended = isolate::run(options.limit(), Room::of(candidate), |tell| {
         judge(lesson, candidate, options, &mut |case| tell(&json(case)))
     });
     let mut report = match ended {
@@ -141,6 +160,10 @@ pub(super) fn verdict(trouble: Trouble) -> (Verdict, String) {
     match trouble {
         Trouble::Panic(words) => (Verdict::Panicked, words),
         Trouble::Mutated(input) => (Verdict::MutatedInputs, input),
+        Trouble::Crashed(words) => (Verdict::Crashed, words),
+        Trouble::Unlaunched(words) => (Verdict::Unlaunched, words),
+        Trouble::Strayed(words) => (Verdict::Strayed, words),
+        Trouble::Unwritten(words) => (Verdict::Unwritten, words),
     }
 }
 

@@ -2,6 +2,7 @@
 //! case.
 
 use super::ended::Ended;
+use super::isolate::Room;
 use super::judge::{Options, case_id, json, verdict};
 use super::report::Held;
 use super::{cases, isolate};
@@ -21,7 +22,7 @@ pub fn held(problem: &Problem, candidate: &dyn Candidate, options: &Options) -> 
         usual: (memory.usual_bytes)(&case),
         trouble: None,
     };
-    let ended = isolate::run(options.limit(), |tell| {
+    let ended = isolate::run(options.limit(), Room::of(candidate), |tell| {
         let inputs = (problem.inputs)(&case);
         tell(&json(&held));
         match candidate.attempt(&inputs, Watch::Memory) {

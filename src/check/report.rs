@@ -39,6 +39,12 @@ pub enum Verdict {
     StackOverflow,
     OutOfMemory,
     Crashed,
+    /// A kernel on the GPU could not be launched.
+    Unlaunched,
+    /// A kernel on the GPU wrote beside its output.
+    Strayed,
+    /// A kernel on the GPU left a part of its output as it was.
+    Unwritten,
     Exited,
 }
 

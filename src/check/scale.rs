@@ -3,7 +3,7 @@
 use super::cases;
 use super::compare::worst;
 use super::ended::Ended;
-use super::isolate;
+use super::isolate::{self, Room};
 use super::judge::{Options, case_id, json, values, verdict};
 use super::report::Timing;
 use crate::kernels::machine;
@@ -34,7 +34,7 @@ pub(super) fn scale(
         wrong: None,
         trouble: None,
     };
-    let ended = isolate::run(options.limit(), |tell| {
+    let ended = isolate::run(options.limit(), Room::of(candidate), |tell| {
         let inputs = (problem.inputs)(&case);
         let chosen = problem
             .conventions

@@ -16,6 +16,9 @@ pub fn verdict(verdict: Verdict) -> (&'static str, &'static str) {
         Verdict::StackOverflow => ("stack overflow", "栈溢出"),
         Verdict::OutOfMemory => ("out of memory", "内存不足"),
         Verdict::Crashed => ("crashed", "崩溃"),
+        Verdict::Unlaunched => ("could not be launched", "无法启动"),
+        Verdict::Strayed => ("wrote outside its output", "写到了输出之外"),
+        Verdict::Unwritten => ("left a part of its output unwritten", "有输出未写"),
         Verdict::Exited => ("ended the program", "直接退出了程序"),
     }
 }
@@ -69,6 +72,15 @@ pub fn death(verdict: Verdict, message: &str, lang: Lang) -> String {
                 ),
                 format!("你的函数一次申请了 {size} 内存；判题时总共只给 4 GiB"),
             )
+        }
+        (Verdict::Unlaunched, _) => message.to_string(),
+        (Verdict::Strayed, Lang::En) => format!("{message}; look at the bounds of its index"),
+        (Verdict::Strayed, Lang::Zh) => format!("{message}；请检查下标的范围"),
+        (Verdict::Unwritten, Lang::En) => format!(
+            "elements left unwritten: {message} is the first; does the launch cover the whole output?"
+        ),
+        (Verdict::Unwritten, Lang::Zh) => {
+            format!("有元素没有写入：{message} 是第一个；启动的线程覆盖了整个输出吗？")
         }
         (Verdict::Exited, Lang::En) => format!(
             "your function ended the whole program (exit code {message}); return a value instead"

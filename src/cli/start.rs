@@ -2,7 +2,7 @@
 
 use super::Session;
 use super::verbs::{Arg, LESSON, Shape, Values, Verb};
-use crate::lesson::Lesson;
+use crate::cuda::starter;
 use crate::text::{Lang, Text};
 use colored::Colorize;
 use std::io::Write;
@@ -26,6 +26,14 @@ pub const VERB: Verb = Verb {
             ),
         },
         Arg {
+            name: "cuda",
+            shape: Shape::Flag,
+            about: Text::new(
+                "a CUDA kernel (.cu) instead of a Rust function",
+                "生成 CUDA kernel（.cu），而不是 Rust 函数",
+            ),
+        },
+        Arg {
             name: "force",
             shape: Shape::Flag,
             about: Text::new("overwrite the file", "覆盖已有文件"),
@@ -37,7 +45,12 @@ pub const VERB: Verb = Verb {
 fn run(session: &mut Session, values: &Values) -> Result<ExitCode, String> {
     let lesson = values.lesson()?;
     let lang = session.lang;
-    let path = start(lesson, values.text("out"), values.flag("force"), lang)?;
+    let (end, text) = match values.flag("cuda") {
+        true => ("cu", starter(lesson, lang)),
+        false => ("rs", lesson.starter.to_string()),
+    };
+    let name = format!("{}.{end}", lesson.id.replace('-', "_"));
+    let path = start(&name, &text, values.text("out"), values.flag("force"), lang)?;
     let shown = path.display();
     let next = session.command(&format!("check {} {shown}", lesson.id));
     session.say(lang.pick(
@@ -47,17 +60,17 @@ fn run(session: &mut Session, values: &Values) -> Result<ExitCode, String> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Writes the lesson's starter to `out` (a file, or a directory to put it in), and says where it is.
+/// Writes a starter to `out` (a file, or a directory to put it in; `name` here otherwise), and says where it is.
 ///
 /// # Errors
 /// A sentence when the file is there already and `force` is not set, or cannot be written.
 pub fn start(
-    lesson: &Lesson,
+    name: &str,
+    text: &str,
     out: Option<&str>,
     force: bool,
     lang: Lang,
 ) -> Result<PathBuf, String> {
-    let name = format!("{}.rs", lesson.id.replace('-', "_"));
     let path = match out.map(Path::new) {
         Some(out) if out.is_dir() => out.join(name),
         Some(out) => out.to_path_buf(),
@@ -70,7 +83,7 @@ pub fn start(
         true => options.create(true).open(&path),
         false => options.create_new(true).open(&path),
     };
-    let written = file.and_then(|mut file| file.write_all(lesson.starter.as_bytes()));
+    let written = file.and_then(|mut file| file.write_all(text.as_bytes()));
     written.map_err(|error| match error.kind() {
         std::io::ErrorKind::AlreadyExists => lang.pick(
             format!("{shown} is there already and stays as it is; --force overwrites it, --out FILE writes elsewhere"),

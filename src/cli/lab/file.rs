@@ -40,6 +40,9 @@ pub fn check_file(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Report, Refusal> {
     let text = read(session, lesson, path)?;
+    if path.extension().is_some_and(|end| end == "cu") {
+        return super::gpu::judge(session, lesson, path, &text, options);
+    }
     let lab = Lab::open()?;
     let built = lab.build(progress)?;
     nest::remove_stale();

@@ -115,7 +115,7 @@ impl Candidate for Loaded {
                 *trace = run.trace;
                 run.answers
             }
-            Err(Trouble::Panic(words) | Trouble::Mutated(words)) => panic!("{words}"),
+            Err(trouble) => panic!("{}", trouble.words()),
         }
     }
 

@@ -6,6 +6,7 @@
 mod build;
 mod carried;
 mod file;
+mod gpu;
 mod interrupt;
 pub mod judge;
 pub mod lexer;
