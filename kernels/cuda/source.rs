@@ -57,7 +57,7 @@ pub const SOURCES: &[&[Source]] = &[
     &super::limits::SOURCES,
     &super::quant::SOURCES,
     &super::gemm::WARPS,
-    &super::gemm::HOPPERS,
+    &super::gemm::PAIRS,
 ];
 
 #[cfg(test)]

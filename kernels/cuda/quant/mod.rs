@@ -563,7 +563,7 @@ impl Product<'_> {
                 many.split as u32,
                 m.div_ceil(many.columns) as u32,
             ),
-            block_dim: (many.consumers as u32 * 128 + 64, 1, 1),
+            block_dim: ((many.consumers * many.lanes) as u32 * 128 + 64, 1, 1),
             shared_mem_bytes: many.shared_bytes() as u32,
         };
         let sizes = [m, self.w.n, self.w.k].map(|size| size as i32);

@@ -73,8 +73,9 @@ pub struct Many {
     pub format: Format,
     /// Activations of a block.
     pub columns: usize,
-    /// Warpgroups, each of a slab.
+    /// Slabs of a block; warpgroups for each; blocks along k; steps in the ring.
     pub consumers: usize,
+    pub lanes: usize,
     pub split: usize,
     pub depth: usize,
 }
@@ -82,7 +83,7 @@ pub struct Many {
 impl Many {
     pub fn shared_bytes(&self) -> usize {
         let step = self.columns * STEP * 2 + self.consumers * self.format.record_bytes();
-        (self.depth * step).max(self.consumers * self.columns * (SLAB + 4) * 4)
+        (self.depth * step).max(self.lanes * self.consumers * self.columns * (SLAB + 4) * 4)
     }
 }
 
@@ -124,13 +125,13 @@ macro_rules! few {
 
 /// From the fewest columns to the most.
 pub static FEW: [Few; 24] = [
-    few!(Group32, 4, 32, true, 1, 1, 16, 1, 2),
+    few!(Group32, 4, 32, true, 1, 1, 8, 1, 4),
     few!(Group32, 4, 32, true, 2, 2, 4, 2, 4),
     few!(Group32, 4, 32, true, 4, 2, 4, 2, 3),
-    few!(Group64, 4, 64, true, 1, 1, 16, 1, 2),
+    few!(Group64, 4, 64, true, 1, 1, 8, 1, 4),
     few!(Group64, 4, 64, true, 2, 2, 4, 2, 4),
     few!(Group64, 4, 64, true, 4, 2, 4, 2, 3),
-    few!(Group128, 4, 128, true, 1, 1, 16, 1, 2),
+    few!(Group128, 4, 128, true, 1, 1, 8, 1, 4),
     few!(Group128, 4, 128, true, 2, 2, 4, 2, 4),
     few!(Group128, 4, 128, true, 4, 2, 4, 2, 3),
     few!(Int8, 8, 0, true, 1, 1, 8, 1, 2),
@@ -151,7 +152,7 @@ pub static FEW: [Few; 24] = [
 ];
 
 macro_rules! many {
-    ($format:ident, $bits:literal, $group:literal, $columns:literal, $consumers:literal, $split:literal, $depth:literal) => {
+    ($format:ident, $bits:literal, $group:literal, $columns:literal, $consumers:literal, $lanes:literal, $split:literal, $depth:literal) => {
         Many {
             source: Source {
                 file: "v4.cu",
@@ -163,6 +164,7 @@ macro_rules! many {
                     concat!("-DGROUP=", $group),
                     concat!("-DCOLUMNS=", $columns),
                     concat!("-DCONSUMERS=", $consumers),
+                    concat!("-DLANES=", $lanes),
                     concat!("-DSPLIT=", $split),
                     concat!("-DDEPTH=", $depth),
                 ],
@@ -171,6 +173,7 @@ macro_rules! many {
             format: Format::$format,
             columns: $columns,
             consumers: $consumers,
+            lanes: $lanes,
             split: $split,
             depth: $depth,
         }
@@ -179,22 +182,22 @@ macro_rules! many {
 
 /// From the fewest columns to the most, and from the least split to the most.
 pub static MANY: [Many; 16] = [
-    many!(Group32, 4, 32, 32, 2, 2, 12),
-    many!(Group32, 4, 32, 64, 2, 2, 8),
-    many!(Group32, 4, 32, 128, 2, 1, 5),
-    many!(Group32, 4, 32, 128, 2, 2, 5),
-    many!(Group64, 4, 64, 32, 2, 2, 12),
-    many!(Group64, 4, 64, 64, 2, 2, 8),
-    many!(Group64, 4, 64, 128, 2, 1, 5),
-    many!(Group64, 4, 64, 128, 2, 2, 5),
-    many!(Group128, 4, 128, 32, 2, 2, 12),
-    many!(Group128, 4, 128, 64, 2, 2, 8),
-    many!(Group128, 4, 128, 128, 2, 1, 5),
-    many!(Group128, 4, 128, 128, 2, 2, 5),
-    many!(Int8, 8, 0, 32, 2, 2, 8),
-    many!(Int8, 8, 0, 64, 2, 2, 6),
-    many!(Int8, 8, 0, 128, 2, 1, 4),
-    many!(Int8, 8, 0, 128, 2, 2, 4),
+    many!(Group32, 4, 32, 32, 2, 2, 2, 10),
+    many!(Group32, 4, 32, 64, 2, 2, 2, 8),
+    many!(Group32, 4, 32, 128, 2, 1, 1, 5),
+    many!(Group32, 4, 32, 128, 2, 1, 2, 5),
+    many!(Group64, 4, 64, 32, 2, 2, 2, 10),
+    many!(Group64, 4, 64, 64, 2, 2, 2, 8),
+    many!(Group64, 4, 64, 128, 2, 1, 1, 5),
+    many!(Group64, 4, 64, 128, 2, 1, 2, 5),
+    many!(Group128, 4, 128, 32, 2, 2, 2, 10),
+    many!(Group128, 4, 128, 64, 2, 2, 2, 8),
+    many!(Group128, 4, 128, 128, 2, 1, 1, 5),
+    many!(Group128, 4, 128, 128, 2, 1, 2, 5),
+    many!(Int8, 8, 0, 32, 2, 2, 2, 8),
+    many!(Int8, 8, 0, 64, 2, 2, 2, 6),
+    many!(Int8, 8, 0, 128, 2, 1, 1, 4),
+    many!(Int8, 8, 0, 128, 2, 1, 2, 4),
 ];
 
 /// All of them.

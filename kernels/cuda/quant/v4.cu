@@ -10,12 +10,14 @@
 //
 // A warpgroup turns the words of half a step into A while its products of the half before run: wgmma goes on by
 // itself, so each of the two has registers of its own. A weight is (q - zero)·scale rounded to T once, which is
-// what weights in T would be; sums are f32.
+// what weights in T would be; sums are f32. Where D is small, LANES times as many warpgroups take the steps of k in
+// turn, so that more of them can wait at a time.
 //
 // Where there are too few blocks for all multiprocessors, SPLIT blocks of a cluster share k and add their sums
 // through each other's shared memory.
 
-constexpr int THREADS = CONSUMERS * 128 + 2 * WARP;
+// Warpgroups that multiply: CONSUMERS for each of LANES of k.
+constexpr int GROUPS = CONSUMERS * LANES, THREADS = GROUPS * 128 + 2 * WARP;
 constexpr int X_TILE = COLUMNS * 64 * 2, X_BYTES = STEP / 64 * X_TILE;
 // Products of 16 of k in half a step.
 constexpr int PRODUCTS = STEP / 2 / 16;
@@ -70,7 +72,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1)
     }
     __syncthreads();
 
-    if (threadIdx.x / WARP == CONSUMERS * 4) {
+    if (threadIdx.x / WARP == GROUPS * 4) {
         // The producer of x, which announces the bytes of both.
         if (lane == 0) {
             tma_prefetch(x);
@@ -84,7 +86,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1)
                              m0, EVICT_LAST);
             }
         }
-    } else if (threadIdx.x / WARP > CONSUMERS * 4) {
+    } else if (threadIdx.x / WARP > GROUPS * 4) {
         // The producer of weights.
         if (lane == 0) {
             const u8* from[CONSUMERS];
@@ -106,8 +108,10 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1)
         float sums[COLUMNS / 2];
         left first_half, second_half;
         int warp = threadIdx.x / WARP % 4;
+        int slab = group % CONSUMERS, deep = group / CONSUMERS;
         ring<DEPTH> at;
         u32 before = 0;
+        for (int i = 0; i < deep; i++) at.next();
         auto multiply = [&](left& a, u64 b, bool add) {
             wgmma_fence();
 #pragma unroll
@@ -116,28 +120,29 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1)
             // Those of the half step before are done: their registers are free.
             wgmma_wait<1>();
         };
-        for (int i = 0; i < count; i++) {
+        for (int i = deep; i < count; i += LANES) {
             mbarrier_wait(&full[at.stage], at.parity);
-            u32 record = shared_address(record_ring + (at.stage * CONSUMERS + group) * RECORD_BYTES);
+            u32 record = shared_address(record_ring + (at.stage * CONSUMERS + slab) * RECORD_BYTES);
             u64 b = k_major(shared + at.stage * X_BYTES);
             dequantize(first_half, record, warp, 0, lane);
-            multiply(first_half, b, i > 0);
-            if (i > 0 && lane == 0) mbarrier_arrive(&empty[before]);
+            multiply(first_half, b, i > deep);
+            if (i > deep && lane == 0) mbarrier_arrive(&empty[before]);
             dequantize(second_half, record, warp, STEP / 2, lane);
             multiply(second_half, b + (X_TILE >> 4), true);
             before = at.stage;
-            at.next();
+#pragma unroll
+            for (int l = 0; l < LANES; l++) at.next();
         }
         wgmma_wait<0>();
         pin(sums);
-        if (count == 0)
+        if (deep >= count)
             for (int i = 0; i < COLUMNS / 2; i++) sums[i] = 0.f;
         // Before others' products are done, the ring still has what they read.
-        named_barrier_sync(1, CONSUMERS * 128);
+        named_barrier_sync(1, GROUPS * 128);
         float* own = reinterpret_cast<float*>(shared) + group * COLUMNS * SUM_STRIDE;
 #pragma unroll
         for (int t = 0; t < COLUMNS / 8; t++) keep_sums(own, warp, t, lane, sums + 4 * t);
     }
     __syncthreads();
-    write_sums<CONSUMERS, COLUMNS, 1, THREADS>(out, reinterpret_cast<float*>(shared), scales, m0, min(COLUMNS, m - m0), n);
+    write_sums<CONSUMERS, COLUMNS, LANES, THREADS>(out, reinterpret_cast<float*>(shared), scales, m0, min(COLUMNS, m - m0), n);
 }

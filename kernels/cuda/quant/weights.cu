@@ -153,7 +153,7 @@ __device__ inline float read_at(const float* at, u32 block) {
 
 // Adds lanes of k, then the blocks of a cluster (each writes a part), always in the same order. `rows` of a block
 // are those of its slabs. Where weights have 8 bits, a row's scale comes last.
-template <int SLABS, int WIDTH, int LANES, int THREADS, class T>
+template <int SLABS, int WIDTH, int LAYERS, int THREADS, class T>
 __device__ inline void write_sums(T* out, float* sums, const u8* scales, int m0, int columns, int n) {
     constexpr int ROWS = SLABS * SLAB;
     auto place = [&](int at) {
@@ -170,7 +170,7 @@ __device__ inline void write_sums(T* out, float* sums, const u8* scales, int m0,
     };
     for (int at = threadIdx.x; at < ROWS * columns; at += THREADS) {
         float total = 0.f;
-        for (int lane = 0; lane < LANES; lane++) total += place(at)[lane * SLABS * WIDTH * SUM_STRIDE];
+        for (int layer = 0; layer < LAYERS; layer++) total += place(at)[layer * SLABS * WIDTH * SUM_STRIDE];
         if (SPLIT == 1) write(at, total);
         else *place(at) = total;
     }
