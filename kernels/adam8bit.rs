@@ -257,6 +257,34 @@ impl Map {
     }
 }
 
+/// A line from values to their numbers in a map, and the number where it ends.
+#[cfg(feature = "cuda")]
+#[derive(Clone, Copy)]
+pub(super) struct Line {
+    pub slope: f32,
+    pub offset: f32,
+    pub top: f32,
+}
+
+/// Where one line of a map takes over from the line before, and its lines: of 0, the seven decades, and 1.
+#[cfg(feature = "cuda")]
+pub(super) fn lines(signed: bool) -> ([f32; 8], [Line; 9]) {
+    let map = if signed {
+        Map::signed()
+    } else {
+        Map::unsigned()
+    };
+    let line = |passed: usize| {
+        let at = (127 + passed) % 8;
+        Line {
+            slope: map.encode[0][at],
+            offset: map.encode[1][at],
+            top: map.top[at],
+        }
+    };
+    (map.borders, std::array::from_fn(line))
+}
+
 /// 1.5·2²³: adding it rounds to an integer.
 const ROUND: f32 = 12_582_912.0;
 

@@ -116,6 +116,15 @@ impl Table {
         Ok(Table { shape, values })
     }
 
+    pub fn shape(&self) -> Shape {
+        self.shape
+    }
+
+    /// `[batch rows head_dim]`: the cosines of a token's pairs, then their sines.
+    pub fn values(&self) -> &[f32] {
+        &self.values
+    }
+
     /// Writes `x` `[batch heads rows head_dim]`, turned, to `out`, in f32 or bf16. There may be any
     /// number of heads (grouped k has fewer than q). Rows are spread over the threads.
     ///

@@ -13,6 +13,8 @@ pub mod class_weighted_ce;
 pub mod cross_attention;
 pub mod encoder_decoder_block;
 pub mod flash_attention;
+#[cfg(feature = "cuda")]
+pub mod gpu;
 pub mod kv_cache;
 pub mod layer_norm_residual;
 pub mod length_extrapolation;

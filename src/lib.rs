@@ -20,8 +20,10 @@ pub mod bind;
 pub mod check;
 #[cfg(feature = "terminal")]
 pub mod cli;
-#[cfg(feature = "terminal")]
+#[cfg(feature = "cuda")]
 pub mod cuda;
+#[cfg(feature = "lessons")]
+pub mod expr;
 #[cfg(feature = "lessons")]
 #[path = "../kernels/mod.rs"]
 pub mod kernels;

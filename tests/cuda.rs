@@ -4,7 +4,7 @@
 //! Nothing here may touch the GPU in this process: the judge's children could not use it then.
 #![cfg(feature = "terminal")]
 
-use llmlab::check::{Options, Report, Verdict, apart, check, render};
+use llmlab::check::{Options, Report, Verdict, check, on_gpu, render};
 use llmlab::cuda::Kernel;
 use llmlab::lessons::attention;
 use llmlab::text::Lang;
@@ -19,7 +19,7 @@ fn kernel(text: &str) -> Kernel {
 /// The compiler's and the GPU's words before anything runs.
 fn ready(text: &str) -> Result<(), String> {
     let (kernel, options) = (kernel(text), Options::default());
-    apart(&kernel, &options, Lang::En, || kernel.ready()).unwrap()
+    on_gpu(options.limit(), Lang::En, || kernel.ready()).unwrap()
 }
 
 /// Whether there is a GPU, found out in a child.
@@ -102,7 +102,7 @@ fn every_bad_end_is_a_verdict() {
             "out[(head * n + i) * dv + c] =",
             "out[(head * n + i) * dv + c + 1] =",
             Verdict::Strayed,
-            "behind the end",
+            "behind its output, at byte 0",
         ),
         (
             "float sum = 0.f;",

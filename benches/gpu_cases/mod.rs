@@ -2,6 +2,7 @@
 
 mod gemm;
 mod quant;
+mod streams;
 
 use llmlab::kernels::cuda::{Gpu, Trouble};
 
@@ -18,12 +19,12 @@ pub struct Case {
 
 pub type Prepare = fn(&'static Gpu) -> Result<Case, Trouble>;
 
-/// A name, which is a peer's too, and how to set the case up.
+/// A name, which `peers/gpu_*.py` share, and how to set the case up.
 pub type Named = (&'static str, Prepare);
 
 /// Every case, by name.
 pub fn all() -> Vec<Named> {
-    [quant::CASES, gemm::CASES].concat()
+    [quant::CASES, gemm::CASES, streams::CASES].concat()
 }
 
 /// Numbers from −1 to 1, the same in each run.

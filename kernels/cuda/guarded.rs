@@ -10,7 +10,7 @@ const GUARD: usize = 4096;
 const POISON: u8 = 0xff;
 
 /// Types of which any bytes are a value.
-pub trait Plain: DeviceRepr + Copy {}
+pub trait Plain: DeviceRepr + Copy + 'static {}
 impl Plain for f32 {}
 impl Plain for half::bf16 {}
 impl Plain for half::f16 {}
@@ -33,12 +33,12 @@ pub struct Stray {
 
 impl fmt::Display for Stray {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let bytes = self.offset.unsigned_abs();
+        let byte = self.offset.unsigned_abs();
         match self.offset < 0 {
-            true => write!(f, "the kernel wrote {bytes} bytes before its output begins"),
+            true => write!(f, "the kernel wrote {byte} bytes before its output begins"),
             false => write!(
                 f,
-                "the kernel wrote {bytes} bytes behind the end of its output"
+                "the kernel wrote behind its output, at byte {byte} after the end"
             ),
         }
     }

@@ -57,11 +57,11 @@ __device__ inline void mbarrier_wait(u64* barrier, u32 parity) {
     }
 }
 
-// A place in a ring of STAGES barriers, with the parity that belongs to the round.
-template <int STAGES> struct ring {
+// A place in a ring of LENGTH barriers, with the parity that belongs to the round.
+template <int LENGTH> struct ring {
     u32 stage = 0, parity = 0;
     __device__ void next() {
-        if (++stage == STAGES) {
+        if (++stage == LENGTH) {
             stage = 0;
             parity ^= 1;
         }
@@ -216,6 +216,11 @@ template <int N> __device__ inline void pin(float (&d)[N]) {
 template <int N> __device__ inline void pin(u32 (&d)[N]) {
 #pragma unroll
     for (int i = 0; i < N; i++) asm volatile("" : "+r"(d[i])::"memory");
+}
+
+template <int N, int M> __device__ inline void pin_all(u32 (&d)[N][M]) {
+#pragma unroll
+    for (int i = 0; i < N; i++) pin(d[i]);
 }
 
 // wgmma<T, B_IS_MN_MAJOR>(d, a, b, add): `a` is a descriptor or four registers, `b` a descriptor; d has N/2

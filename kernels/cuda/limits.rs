@@ -1,4 +1,5 @@
-//! What the GPU can do at best: the bandwidth of a copy and the rate of its tensor cores, measured.
+//! What the GPU can do at best: the bandwidth of a copy, the peak of f32 multiply-adds and the rate of its
+//! tensor cores, measured.
 
 use super::{Gpu, Gpus, HOPPER, PRELUDE, Part, Source, TENSOR_CORE, Trouble};
 use cudarc::driver::{LaunchConfig, PushKernelArg, sys};
@@ -37,8 +38,24 @@ const fn tensor(parts: &'static [Part], defines: &'static [&'static str], gpus: 
 pub struct Limits {
     /// 10⁹ bytes read and written a second.
     pub copy_gb_s: f64,
-    /// 10⁹ additions and multiplications a second in products of 16-bit numbers, summed in f32.
+    /// 10⁹ operations of f32 a second, two for each multiply-add.
+    pub fma_gflop_s: f64,
+    /// 10⁹ additions and multiplications a second in products of 16-bit numbers, summed in f32; 0 where the GPU
+    /// has no units for them.
     pub tensor_gflop_s: f64,
+}
+
+impl Limits {
+    /// The least seconds for so many bytes and so many operations on units that do `peak` of them a second, and
+    /// which of the two sets it: `memory` or `arithmetic`.
+    pub fn limit(&self, flops: f64, bytes: f64, peak_gflop_s: f64) -> (f64, &'static str) {
+        let memory = bytes / self.copy_gb_s / 1e9;
+        let arithmetic = flops / peak_gflop_s / 1e9;
+        match arithmetic > memory && arithmetic.is_finite() {
+            true => (arithmetic, "arithmetic"),
+            false => (memory, "memory"),
+        }
+    }
 }
 
 /// Measured once a process, in about 0.2 s.
@@ -55,6 +72,38 @@ pub fn limits(gpu: &Gpu) -> Result<Limits, Trouble> {
 }
 
 fn measure(gpu: &Gpu) -> Result<Limits, Trouble> {
+    Ok(Limits {
+        copy_gb_s: copy(gpu)?,
+        fma_gflop_s: fma(gpu)?,
+        tensor_gflop_s: tensor_cores(gpu)? / 1e9,
+    })
+}
+
+fn fma(gpu: &Gpu) -> Result<f64, Trouble> {
+    let mut to = gpu.stream.alloc_zeros::<f32>(1)?;
+    let peak = gpu.kernel(&SOURCES[0], "fma_peak")?;
+    let (blocks, threads, rounds) = (gpu.multiprocessors as u32 * 4, 512, 1000);
+    let config = LaunchConfig {
+        grid_dim: (blocks, 1, 1),
+        block_dim: (threads, 1, 1),
+        shared_mem_bytes: 0,
+    };
+    let mut best = f64::INFINITY;
+    for _ in 0..5 {
+        let seconds = gpu.seconds(|| {
+            let mut launch = gpu.stream.launch_builder(&peak);
+            launch.arg(&mut to).arg(&0.5f32).arg(&rounds);
+            // SAFETY: it writes one number at most.
+            unsafe { launch.launch(config) }?;
+            Ok(())
+        })?;
+        best = best.min(seconds);
+    }
+    let flops = 2.0 * 8.0 * 16.0 * f64::from(rounds) * f64::from(blocks) * f64::from(threads);
+    Ok(flops / best / 1e9)
+}
+
+fn copy(gpu: &Gpu) -> Result<f64, Trouble> {
     // Far more than L2 holds, and no more than an eighth of the memory.
     let bytes = (1 << 30).min(gpu.memory_bytes / 8) / 16 * 16;
     let from = gpu.stream.alloc_zeros::<u8>(bytes)?;
@@ -77,14 +126,11 @@ fn measure(gpu: &Gpu) -> Result<Limits, Trouble> {
         })?;
         best = best.min(seconds);
     }
-    Ok(Limits {
-        copy_gb_s: 2.0 * bytes as f64 / best / 1e9,
-        tensor_gflop_s: measure_tensor_cores(gpu)? / 1e9,
-    })
+    Ok(2.0 * bytes as f64 / best / 1e9)
 }
 
 /// Additions and multiplications a second.
-fn measure_tensor_cores(gpu: &Gpu) -> Result<f64, Trouble> {
+fn tensor_cores(gpu: &Gpu) -> Result<f64, Trouble> {
     const ROUNDS: i32 = 4096;
     let fits = |source: &&Source| source.gpus.has(gpu.capability);
     let Some(source) = SOURCES[1..].iter().find(fits) else {
@@ -142,6 +188,7 @@ mod tests {
         let limits = limits(gpu).unwrap();
         println!("{limits:?}");
         assert!(limits.copy_gb_s > 100.0 && limits.copy_gb_s < 20_000.0);
+        assert!(limits.fma_gflop_s > 1e3 && limits.fma_gflop_s < 1e6);
         let tensor = limits.tensor_gflop_s;
         assert!(tensor > 5e3 && tensor < 1e7);
     }

@@ -5,12 +5,21 @@
 //! needs (`prelude.cu` and others) are put before it, see [`Source`]. It is compiled for the GPU that is here,
 //! the first time that it is used.
 
+pub mod adam8bit;
+pub mod attention;
 mod cache;
+pub mod cross_entropy;
+pub mod distillation;
 pub mod gemm;
 pub mod guarded;
+pub mod layer_norm;
 mod limits;
+pub mod mixup;
 mod nvrtc;
 pub mod quant;
+pub mod rope;
+pub mod rows;
+pub mod softmax;
 mod source;
 pub mod tensor_map;
 
@@ -22,6 +31,7 @@ use cudarc::driver::{CudaContext, CudaFunction, CudaModule, CudaStream, DriverEr
 use cudarc::nvrtc::Ptx;
 use std::collections::HashMap;
 use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock};
 
@@ -42,8 +52,8 @@ pub struct Gpu {
     context: Arc<CudaContext>,
     /// What is loaded, by the hash of its source.
     modules: Mutex<HashMap<String, Arc<CudaModule>>>,
-    /// Kernels of [`SOURCES`], by their source's address and their name: a launch should not hash a text.
-    kernels: Mutex<HashMap<(usize, &'static str), CudaFunction>>,
+    /// Kernels of [`SOURCES`], by the hash of their file, instance and name.
+    kernels: Mutex<HashMap<u64, CudaFunction>>,
 }
 
 /// Why no GPU is used.
@@ -113,10 +123,15 @@ pub fn gpu() -> Result<&'static Gpu, &'static Absent> {
     GPU.get_or_init(find).as_ref()
 }
 
+/// Whether a driver can be loaded, found out without starting it: what a process may ask whose children use it.
+pub fn may_be_here() -> bool {
+    // SAFETY: the library is only opened; its initialisers are NVIDIA's own.
+    unsafe { sys::is_culib_present() }
+}
+
 /// Whether a driver and a device are there.
 fn present() -> Result<(), Absent> {
-    // SAFETY: the library is only opened; its initialisers are NVIDIA's own.
-    if !unsafe { sys::is_culib_present() } {
+    if !may_be_here() {
         return Err(Absent::NoDriver);
     }
     if let Err(DriverError(error)) = result::init() {
@@ -224,12 +239,11 @@ impl Gpu {
     ///
     /// # Errors
     /// [`Trouble`]: the compiler's log, or what the driver says.
-    pub fn kernel(
-        &self,
-        source: &'static Source,
-        name: &'static str,
-    ) -> Result<CudaFunction, Trouble> {
-        let key = (std::ptr::from_ref(source) as usize, name);
+    pub fn kernel(&self, source: &Source, name: &str) -> Result<CudaFunction, Trouble> {
+        // Not the whole text: this comes before every launch.
+        let mut hash = DefaultHasher::new();
+        (source.file, source.defines, name).hash(&mut hash);
+        let key = hash.finish();
         let mut kernels = self.kernels.lock().unwrap_or_else(|held| held.into_inner());
         if let Some(kernel) = kernels.get(&key) {
             return Ok(kernel.clone());

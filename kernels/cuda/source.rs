@@ -54,10 +54,18 @@ impl Source {
 
 /// Every instance of every kernel: what the tests compile for all GPUs.
 pub const SOURCES: &[&[Source]] = &[
-    &super::limits::SOURCES,
-    &super::quant::SOURCES,
-    &super::gemm::WARPS,
+    super::adam8bit::SOURCES,
+    super::attention::SOURCES,
+    super::cross_entropy::SOURCES,
+    super::distillation::SOURCES,
     &super::gemm::PAIRS,
+    &super::gemm::WARPS,
+    super::layer_norm::SOURCES,
+    &super::limits::SOURCES,
+    super::mixup::SOURCES,
+    &super::quant::SOURCES,
+    super::rope::SOURCES,
+    super::softmax::SOURCES,
 ];
 
 #[cfg(test)]
@@ -77,7 +85,9 @@ mod tests {
 
     /// Warnings of speed lost without a word otherwise: wgmma that waits for each other, registers that are
     /// not handed over.
-    const SLOW: [&str; 5] = ["C7508", "C7509", "C7510", "C7511", "C7515"];
+    const SLOW: [&str; 8] = [
+        "C7508", "C7509", "C7510", "C7511", "C7512", "C7513", "C7514", "C7515",
+    ];
 
     /// What is wrong with a compiled instance.
     fn complaint(source: &Source, nvrtc: &Nvrtc, arch: &str) -> Option<String> {

@@ -3,6 +3,8 @@
 mod bugs;
 mod claims;
 pub mod einsum_attention;
+#[cfg(feature = "cuda")]
+pub mod gpu;
 mod laws;
 mod problem;
 mod reference;

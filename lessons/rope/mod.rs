@@ -2,6 +2,8 @@
 
 mod bugs;
 mod claims;
+#[cfg(feature = "cuda")]
+pub mod gpu;
 mod laws;
 mod problem;
 mod reference;

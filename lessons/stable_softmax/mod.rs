@@ -1,6 +1,8 @@
 //! Softmax, log_softmax and logsumexp that neither overflow nor lose small probabilities.
 
 mod bugs;
+#[cfg(feature = "cuda")]
+pub mod gpu;
 mod laws;
 mod problem;
 mod reference;

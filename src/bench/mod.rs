@@ -5,6 +5,8 @@ mod growth;
 
 pub use growth::{Growth, Point, growth};
 
+#[cfg(feature = "cuda")]
+use crate::cuda::Measured;
 use crate::kernels::cpu::{Tier, threads};
 use crate::kernels::machine::{self, Machine};
 use crate::lesson::Lesson;
@@ -37,13 +39,23 @@ pub struct Bench {
     pub limit_s: f64,
     /// What sets it: `memory` or `arithmetic`.
     pub bound: &'static str,
+    /// The GPU, where there is one.
+    #[cfg(feature = "cuda")]
+    pub gpu: Option<Measured>,
     pub rows: Vec<Row>,
+}
+
+/// A learner's own runs on the large case, measured by the judge.
+#[derive(Clone, Debug)]
+pub struct Learner {
+    pub seconds: Vec<f64>,
+    pub on_gpu: bool,
 }
 
 /// The times of one implementation.
 #[derive(Clone, Debug, Serialize)]
 pub struct Row {
-    /// `reference` (f64, step by step), `kernel` or `learner`.
+    /// `reference` (f64, step by step), `kernel`, `cuda` or `learner`.
     pub name: &'static str,
     pub runs: usize,
     pub median_s: f64,
@@ -57,8 +69,8 @@ pub struct Row {
     pub of_limit: f64,
 }
 
-/// Checks the kernel against the reference on the large case, then times both in turn for about
-/// `budget`, and checks once more. `learner` are the seconds of a learner's own runs, measured elsewhere.
+/// Checks the kernel against the reference on the large case, then times both in turn for about `budget`, and
+/// checks once more. Where there is a GPU, its kernel is checked and timed too.
 ///
 /// # Errors
 /// A sentence when the kernel's output is not the reference's: a wrong kernel is not timed.
@@ -66,7 +78,7 @@ pub fn bench(
     lesson: &'static Lesson,
     seed: u64,
     budget: Duration,
-    learner: Option<Vec<f64>>,
+    learner: Option<Learner>,
     lang: Lang,
 ) -> Result<Bench, String> {
     let problem = lesson.problem;
@@ -110,11 +122,43 @@ pub fn bench(
     let work = (problem.production.work)(&case);
     let (limit_s, bound) = machine.limit(work.flops, work.bytes);
     let seconds = |times: &[Duration]| times.iter().map(Duration::as_secs_f64).collect::<Vec<_>>();
+    let limits = Limits {
+        copy_gb_s: machine.copy_gb_s,
+        peak_gflop_s: machine.fma_gflop_s,
+        limit_s,
+    };
     let mut rows = vec![
-        row("reference", seconds(&slow), work, machine, limit_s),
-        row("kernel", seconds(&fast), work, machine, limit_s),
+        row("reference", seconds(&slow), work, limits),
+        row("kernel", seconds(&fast), work, limits),
     ];
-    rows.extend(learner.map(|times| row("learner", times, work, machine, limit_s)));
+    #[cfg(feature = "cuda")]
+    let gpu = crate::cuda::measure(lesson, seed, Duration::from_secs(20), lang).transpose()?;
+    #[cfg(feature = "cuda")]
+    let own = match &gpu {
+        Some(gpu) if learner.as_ref().is_some_and(|learner| learner.on_gpu) => Limits {
+            copy_gb_s: gpu.copy_gb_s,
+            peak_gflop_s: gpu.fma_gflop_s,
+            limit_s: gpu.limit_s,
+        },
+        _ => limits,
+    };
+    #[cfg(not(feature = "cuda"))]
+    let own = limits;
+    #[cfg(feature = "cuda")]
+    if let Some((gpu, kernel)) = gpu
+        .as_ref()
+        .and_then(|gpu| Some((gpu, gpu.kernel.as_ref()?)))
+    {
+        let limits = Limits {
+            copy_gb_s: gpu.copy_gb_s,
+            peak_gflop_s: kernel.peak_gflop_s,
+            limit_s: kernel.limit_s,
+        };
+        let bytes = kernel.bytes;
+        let work = Work { bytes, ..work };
+        rows.push(row("cuda", kernel.runs.clone(), work, limits));
+    }
+    rows.extend(learner.map(|learner| row("learner", learner.seconds, work, own)));
     Ok(Bench {
         lesson: lesson.id,
         settings: case.settings.clone(),
@@ -128,6 +172,8 @@ pub fn bench(
         machine,
         limit_s,
         bound,
+        #[cfg(feature = "cuda")]
+        gpu,
         rows,
     })
 }
@@ -156,7 +202,15 @@ fn median(times: &mut [f64]) -> f64 {
     }
 }
 
-fn row(name: &'static str, mut times: Vec<f64>, work: Work, machine: Machine, limit: f64) -> Row {
+/// What the processor that ran it can do at best.
+#[derive(Clone, Copy)]
+struct Limits {
+    copy_gb_s: f64,
+    peak_gflop_s: f64,
+    limit_s: f64,
+}
+
+fn row(name: &'static str, mut times: Vec<f64>, work: Work, limits: Limits) -> Row {
     let median = median(&mut times);
     let (gflop_s, gb_s) = (work.flops / median / 1e9, work.bytes / median / 1e9);
     Row {
@@ -167,9 +221,9 @@ fn row(name: &'static str, mut times: Vec<f64>, work: Work, machine: Machine, li
         max_s: times[times.len() - 1],
         gflop_s,
         gb_s,
-        of_copy: gb_s / machine.copy_gb_s,
-        of_fma: gflop_s / machine.fma_gflop_s,
-        of_limit: limit / median,
+        of_copy: gb_s / limits.copy_gb_s,
+        of_fma: gflop_s / limits.peak_gflop_s,
+        of_limit: limits.limit_s / median,
     }
 }
 
@@ -183,12 +237,12 @@ mod tests {
             flops: 4e9,
             bytes: 2e9,
         };
-        let machine = Machine {
+        let limits = Limits {
             copy_gb_s: 10.0,
-            fma_gflop_s: 100.0,
-            bf16_gflop_s: 200.0,
+            peak_gflop_s: 100.0,
+            limit_s: 0.2,
         };
-        let row = row("kernel", vec![4.0, 1.0, 2.0, 2.0], work, machine, 0.2);
+        let row = row("kernel", vec![4.0, 1.0, 2.0, 2.0], work, limits);
         assert_eq!((row.min_s, row.median_s, row.max_s), (1.0, 2.0, 4.0));
         assert_eq!((row.gflop_s, row.gb_s), (2.0, 1.0));
         assert_eq!((row.of_fma, row.of_copy, row.of_limit), (0.02, 0.1, 0.1));

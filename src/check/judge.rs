@@ -39,23 +39,22 @@ impl Default for Options {
 }
 
 impl Options {
-    pub(super) fn limit(&self) -> Duration {
+    pub fn limit(&self) -> Duration {
         Duration::try_from_secs_f64(self.timeout).unwrap_or(Duration::MAX)
     }
 }
 
-/// Does what must come before a candidate is judged, in a child: where a candidate needs a GPU, this process
-/// must not touch it, since children could not use it then.
+/// Does what needs a GPU, in a child: this process must not touch it, since other children could not use it
+/// then.
 ///
 /// # Errors
 /// How the child ended, as a sentence.
-pub fn apart<R: Serialize + DeserializeOwned>(
-    candidate: &dyn Candidate,
-    options: &Options,
+pub fn on_gpu<R: Serialize + DeserializeOwned>(
+    limit: Duration,
     lang: Lang,
     work: impl FnOnce() -> R,
 ) -> Result<R, String> {
-    match isolate::run(options.limit(), Room::of(candidate), |_| work()) {
+    match isolate::run(limit, Room::Free, |_| work()) {
         Ended::Done(result, _) => Ok(result),
         Ended::Died(death) => Err(words::death(death.verdict, &death.message, lang)),
     }
@@ -82,12 +81,7 @@ pub fn check(
     report.seconds = start.elapsed().as_secs_f64();
     if report.verdict == Verdict::Passed && options.scale {
         tell("scale");
-        report.timing = Some(scale(
-            lesson.problem,
-            candidate,
-            options,
-            &report.convention,
-        ));
+        report.timing = Some(scale(lesson, candidate, options, &report.convention));
         let timing = report.timing.as_ref();
         let wrong = timing.is_some_and(|timing| timing.wrong.is_some());
         let trouble = timing.is_some_and(|timing| timing.trouble.is_some());

@@ -26,7 +26,7 @@ pub use cases::{CaseError, all, case, large};
 pub use compare::{matches, worst};
 pub use diagnose::{Diagnosis, diagnose};
 pub use entry::{REPORT, aloud, notebook};
-pub use judge::{Options, apart, check, judge, judge_arrays};
+pub use judge::{Options, check, judge, judge_arrays, on_gpu};
 pub use memory::held;
 pub use render::{render, replay};
 pub use report::{

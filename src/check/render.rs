@@ -312,11 +312,11 @@ fn timed(lesson: &Lesson, timing: &Timing, lang: Lang) -> Vec<String> {
         true => format!("{:7.2} GFLOP/s", timing.flops / seconds / 1e9),
         false => format!("{:7.2} GB/s", timing.bytes / seconds / 1e9),
     };
-    let mut row = |label: &str, seconds: Option<f64>, note: String| {
+    let mut row = |label: &str, seconds: Option<f64>, part: bool, note: String| {
         if let Some(seconds) = seconds {
             let time = words::duration(seconds);
-            let limit = timing.limit.as_ref();
-            let part = limit.map_or(String::new(), |(least, _)| {
+            let limit = timing.limit.as_ref().filter(|_| part);
+            let part = limit.map_or("       ".to_string(), |(least, _)| {
                 format!("{:5.1} %", 100.0 * least / seconds)
             });
             lines.push(format!(
@@ -325,7 +325,10 @@ fn timed(lesson: &Lesson, timing: &Timing, lang: Lang) -> Vec<String> {
             ));
         }
     };
-    let beside = timing.learner.zip(timing.production).map(|(own, kernel)| {
+    // The kernel on the GPU is the measure where the answer ran there: where the limit is the GPU's.
+    let on_gpu = timing.cuda.as_ref().filter(|_| timing.on_gpu);
+    let measure = on_gpu.map(|(_, seconds)| *seconds).or(timing.production);
+    let beside = timing.learner.zip(measure).map(|(own, kernel)| {
         let ratio = own / kernel;
         match lang {
             Lang::En => format!("{ratio:.1}× the kernel's time"),
@@ -333,19 +336,25 @@ fn timed(lesson: &Lesson, timing: &Timing, lang: Lang) -> Vec<String> {
         }
     });
     let labels = lang.pick(
-        ["yours     ", "reference ", "kernel    "],
-        ["你的    ", "参考实现", "生产内核"],
+        ["yours     ", "reference ", "kernel    ", "CUDA      "],
+        ["你的    ", "参考实现", "生产内核", "CUDA    "],
     );
-    row(labels[0], timing.learner, beside.unwrap_or_default());
-    row(
-        labels[1],
-        timing.reference,
-        lang.pick("f64, step by step", "f64，逐步").to_string(),
-    );
-    row(labels[2], timing.production, timing.kernel.clone());
+    // A part of the limit is of that limit's machine only.
+    let here = !timing.on_gpu;
+    row(labels[0], timing.learner, true, beside.unwrap_or_default());
+    let steps = lang.pick("f64, step by step", "f64，逐步");
+    row(labels[1], timing.reference, here, steps.to_string());
+    row(labels[2], timing.production, here, timing.kernel.clone());
+    if let Some((name, seconds)) = &timing.cuda {
+        row(labels[3], Some(*seconds), false, name.clone());
+    }
     if let Some((least, bound)) = &timing.limit {
         let least = words::duration(*least);
+        let gpu = timing.on_gpu;
         lines.push(match (lang, bound.as_str()) {
+            (Lang::En, bound) if gpu => format!("    % of the GPU's limit: {least}, set by {bound} (measured just now)"),
+            (Lang::Zh, "memory") if gpu => format!("    百分比以 GPU 极限为准：{least}，受显存带宽限制（刚测得）"),
+            (Lang::Zh, _) if gpu => format!("    百分比以 GPU 极限为准：{least}，受计算限制（刚测得）"),
             (Lang::En, "memory") => format!("    % of this machine's limit: {least}, set by memory (copy bandwidth, measured just now)"),
             (Lang::En, _) => format!("    % of this machine's limit: {least}, set by arithmetic (FMA peak, measured just now)"),
             (Lang::Zh, "memory") => format!("    百分比以本机极限为准：{least}，受内存限制（刚测得的拷贝带宽）"),

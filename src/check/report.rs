@@ -288,6 +288,12 @@ pub struct Timing {
     pub limit: Option<(f64, String)>,
     pub flops: f64,
     pub bytes: f64,
+    /// The production kernel on the GPU, where there is one: its name and its seconds.
+    #[serde(default)]
+    pub cuda: Option<(String, f64)>,
+    /// Whether the learner's answer ran on the GPU, whose limit `limit` is then.
+    #[serde(default)]
+    pub on_gpu: bool,
     /// The place where the learner's answer leaves the kernel's, if it does.
     pub wrong: Option<Place>,
     /// Why the learner's function gave no time.

@@ -7,18 +7,22 @@ use super::isolate::{self, Room};
 use super::judge::{Options, case_id, json, values, verdict};
 use super::report::Timing;
 use crate::kernels::machine;
-use crate::problem::{Problem, Variant};
+use crate::lesson::Lesson;
+use crate::problem::Variant;
 use crate::solution::{Candidate, Watch};
+#[cfg(feature = "cuda")]
+use crate::text::Lang;
 use crate::trace::Trace;
 use std::time::Instant;
 
 /// The large case: the production kernel, the reference and the learner side by side.
 pub(super) fn scale(
-    problem: &Problem,
+    lesson: &Lesson,
     candidate: &dyn Candidate,
     options: &Options,
     convention: &Option<String>,
 ) -> Timing {
+    let problem = lesson.problem;
     let case = cases::large(problem, options.seed);
     let work = (problem.production.work)(&case);
     let mut timing = Timing {
@@ -31,6 +35,8 @@ pub(super) fn scale(
         limit: None,
         flops: work.flops,
         bytes: work.bytes,
+        cuda: None,
+        on_gpu: false,
         wrong: None,
         trouble: None,
     };
@@ -70,7 +76,7 @@ pub(super) fn scale(
         }
         timing.clone()
     });
-    match ended {
+    let mut timing = match ended {
         Ended::Done(timing, _) => timing,
         Ended::Died(death) => {
             let known = serde_json::from_slice(&death.last).unwrap_or(timing);
@@ -79,7 +85,28 @@ pub(super) fn scale(
                 ..known
             }
         }
+    };
+    #[cfg(feature = "cuda")]
+    beside_gpu(lesson, candidate, options, &mut timing);
+    timing
+}
+
+/// Adds the production kernel on the GPU, and, for a candidate that ran there, the GPU's limit. A GPU that cannot
+/// be used is `llmlab doctor`'s to tell.
+#[cfg(feature = "cuda")]
+fn beside_gpu(lesson: &Lesson, candidate: &dyn Candidate, options: &Options, timing: &mut Timing) {
+    let measured = crate::cuda::measure(lesson, options.seed, options.limit(), Lang::En);
+    let Some(Ok(measured)) = measured else {
+        return;
+    };
+    if candidate.on_gpu() {
+        timing.on_gpu = true;
+        timing.limit = Some((measured.limit_s, measured.bound));
     }
+    timing.cuda = measured.kernel.map(|mut kernel| {
+        let seconds = median(&mut kernel.runs);
+        (format!("{}, {}", kernel.name, measured.gpu), seconds)
+    });
 }
 
 fn timed<R>(work: impl FnOnce() -> R) -> (R, f64) {

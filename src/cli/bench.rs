@@ -4,8 +4,9 @@ use super::lab::Refusal;
 use super::verbs::{Arg, FORMAT, LESSON, Shape, Values, Verb};
 use super::wrap::wrap;
 use super::{Session, check, markdown, picture};
-use crate::bench::{Bench, Growth, Row, bench, growth};
+use crate::bench::{Bench, Growth, Learner, Row, bench, growth};
 use crate::check::{Options, Verdict};
+use crate::cuda::Measured;
 use crate::kernels::machine::Machine;
 use crate::lesson::Lesson;
 use crate::show::{Curve, Plot, Style, si};
@@ -144,6 +145,7 @@ fn roofline(bench: &Bench, lang: Lang) -> Plot {
         let (name, mark) = match row.name {
             "reference" => (lang.pick("reference", "参考实现"), 'r'),
             "kernel" => (lang.pick("kernel", "内核"), 'k'),
+            "cuda" => ("CUDA", 'c'),
             _ => (lang.pick("yours", "你的实现"), 'y'),
         };
         Curve {
@@ -243,7 +245,7 @@ fn grown(growth: &Growth, width: usize, lang: Lang) -> String {
 
 /// The seconds of a solution's runs on the large case. The judge runs it, so a wrong one is not
 /// timed.
-fn learner(session: &Session, lesson: &Lesson, file: &Path, seed: u64) -> Result<Vec<f64>, String> {
+fn learner(session: &Session, lesson: &Lesson, file: &Path, seed: u64) -> Result<Learner, String> {
     let options = Options {
         seed,
         ..Options::default()
@@ -252,8 +254,12 @@ fn learner(session: &Session, lesson: &Lesson, file: &Path, seed: u64) -> Result
         Ok(report) => report,
         Err(Refusal::Sentence(words) | Refusal::Errors(words)) => return Err(words),
     };
-    let runs = report.timing.map(|timing| timing.learner_runs);
-    runs.filter(|runs| report.verdict == Verdict::Passed && !runs.is_empty())
+    let learner = report.timing.map(|timing| Learner {
+        seconds: timing.learner_runs,
+        on_gpu: timing.on_gpu,
+    });
+    learner
+        .filter(|own| report.verdict == Verdict::Passed && !own.seconds.is_empty())
         .ok_or_else(|| {
             let shown = file.display();
             let command = session.command(&format!("check {} {shown}", lesson.id));
@@ -309,6 +315,9 @@ pub fn text(bench: &Bench, width: usize, lang: Lang) -> String {
             bench.kernel
         ),
     ));
+    if let Some(gpu) = &bench.gpu {
+        put(on_gpu(gpu, lang));
+    }
     out.push('\n');
     for row in &bench.rows {
         out += &line(row, lang);
@@ -316,12 +325,36 @@ pub fn text(bench: &Bench, width: usize, lang: Lang) -> String {
     out
 }
 
+/// What the GPU can do, and how right its kernel is.
+fn on_gpu(gpu: &Measured, lang: Lang) -> String {
+    let (name, copy, fma) = (&gpu.gpu, gpu.copy_gb_s, gpu.fma_gflop_s / 1e3);
+    let limits = lang.pick(
+        format!("GPU: {name}, copies {copy:.0} GB/s, {fma:.0} TFLOP/s of FMA"),
+        format!("GPU：{name}，拷贝 {copy:.0} GB/s，FMA {fma:.0} TFLOP/s"),
+    );
+    let Some(kernel) = &gpu.kernel else {
+        return lang.pick(
+            format!("{limits}; this lesson's kernel runs on the CPU only"),
+            format!("{limits}；本课的内核只在 CPU 上运行"),
+        );
+    };
+    let (name, error, tolerance) = (&kernel.name, kernel.error, kernel.tolerance);
+    let peak = kernel.peak_gflop_s / 1e3;
+    lang.pick(
+        format!("{limits}; kernel: {name} (its units do {peak:.0} TFLOP/s); off by {error:.1e}, allowed {tolerance:.1e}"),
+        format!("{limits}；内核：{name}（所用单元峰值 {peak:.0} TFLOP/s）；误差 {error:.1e}，允许 {tolerance:.1e}"),
+    )
+}
+
 fn line(row: &Row, lang: Lang) -> String {
     let name = match row.name {
         "reference" => lang.pick("reference", "参考实现"),
         "kernel" => lang.pick("kernel", "内核"),
+        "cuda" => "CUDA",
         _ => lang.pick("yours", "你的实现"),
     };
+    // The peak that a kernel on the GPU is measured by is that of its units, tensor cores perhaps.
+    let peak = if row.name == "cuda" { "peak" } else { "FMA" };
     let spread = match row.runs {
         1 => lang.pick("one run".to_string(), "运行 1 次".to_string()),
         runs => {
@@ -344,7 +377,7 @@ fn line(row: &Row, lang: Lang) -> String {
         format!("达到极限的 {percent:.1} %"),
     );
     format!(
-        "{} {:>9}  {}\n  {} {of_limit}\n  {:.1} GFLOP/s ({fma:.1} % FMA)  {:.1} GB/s ({copy:.1} % copy)\n",
+        "{} {:>9}  {}\n  {} {of_limit}\n  {:.1} GFLOP/s ({fma:.1} % {peak})  {:.1} GB/s ({copy:.1} % copy)\n",
         markdown::pad(name, 10).cyan(),
         time(row.median_s),
         spread.dimmed(),

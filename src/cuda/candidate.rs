@@ -239,7 +239,10 @@ impl Kernel {
 
     /// What the driver says of a kernel that ended badly.
     fn fault(&self, refusal: Refusal) -> String {
-        let words = refusal.to_string();
+        let words = match refusal {
+            Refusal::Driver(words) => words,
+            other => other.to_string(),
+        };
         let advice = match () {
             () if words.contains("ILLEGAL_ADDRESS") => self.lang.pick(
                 "; look for an index beyond an array, and for threads that should have returned",

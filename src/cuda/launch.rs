@@ -1,6 +1,6 @@
 //! How a learner's kernel is launched: arithmetic in the sizes, in comments of the file.
 
-use crate::quiz::expr;
+use crate::expr;
 use crate::text::Lang;
 use std::collections::BTreeMap;
 

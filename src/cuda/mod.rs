@@ -6,10 +6,12 @@
 
 mod candidate;
 mod launch;
+mod production;
 mod starter;
 
 pub use candidate::Kernel;
 pub use launch::Launch;
+pub use production::{Measured, Timed, measure};
 pub use starter::{signature, starter};
 
 use crate::lesson::Lesson;

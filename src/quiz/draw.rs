@@ -1,6 +1,7 @@
 //! A question and a seed → one instance: values drawn, options shuffled, texts filled in.
 
-use super::{Choice, Kind, Question, expr, letter, number};
+use super::{Choice, Kind, Question, letter, number};
+use crate::expr;
 use crate::text::Lang;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng, rngs::StdRng};

@@ -1,7 +1,8 @@
 //! What a person typed → right, wrong, or not understood, as generously as a person would.
 
 use super::draw::{Body, Drawn};
-use super::{expr, letter, number};
+use super::{letter, number};
+use crate::expr;
 use crate::text::Lang;
 
 /// The outcome of one answer.

@@ -3,7 +3,6 @@
 //! Nothing here prints, reads a clock or keeps anything.
 
 pub mod draw;
-pub mod expr;
 pub mod grade;
 pub mod parse;
 

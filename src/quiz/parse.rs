@@ -1,7 +1,8 @@
 //! `quiz.toml` → questions. Every error names the file, the question and the repair.
 
 use super::draw::{combinations, fill, sizes};
-use super::{Both, Choice, Kind, Question, expr};
+use super::{Both, Choice, Kind, Question};
+use crate::expr;
 use crate::problem::Bug;
 use toml::{Table, Value};
 

@@ -2,7 +2,7 @@
 
 use super::Refusal;
 use super::cache_dir;
-use crate::check::{Options, Report, apart, check};
+use crate::check::{Options, Report, check, on_gpu};
 use crate::cli::Session;
 use crate::cuda::Kernel;
 use crate::kernels::cuda;
@@ -31,7 +31,7 @@ pub fn judge(
         true => Refusal::Errors(words),
         false => about(words),
     };
-    apart(&kernel, options, session.lang, || kernel.ready())
+    on_gpu(options.limit(), session.lang, || kernel.ready())
         .map_err(about)?
         .map_err(named)?;
     Ok(check(lesson, &kernel, options, &mut |_| {}))
