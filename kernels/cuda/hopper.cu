@@ -29,11 +29,12 @@ __device__ inline void mbarrier_arrive_expect(u64* barrier, u32 bytes) {
                  : "memory");
 }
 
-// Arrives on the barrier at the same place in another block of the cluster.
+// Arrives on the barrier at the same place in another block of the cluster. It tells that shared memory was read;
+// writes are not made visible to the cluster, for which the hardware would wait for all of them at each arrival.
 __device__ inline void mbarrier_arrive_at(u64* barrier, u32 block) {
     asm volatile("{\n.reg .b32 there;\n"
                  "mapa.shared::cluster.u32 there, %0, %1;\n"
-                 "mbarrier.arrive.release.cluster.shared::cluster.b64 _, [there];\n}" ::"r"(shared_address(barrier)),
+                 "mbarrier.arrive.shared::cluster.b64 _, [there];\n}" ::"r"(shared_address(barrier)),
                  "r"(block)
                  : "memory");
 }

@@ -80,6 +80,13 @@ template <class T> __device__ inline void store16(T* to, vec16<T> x) {
 
 // ---- Functions.
 
+// (x & mask) | bits in one instruction: the compiler makes two of it where both are constants.
+__device__ inline u32 and_or(u32 x, u32 mask, u32 bits) {
+    u32 y;
+    asm("lop3.b32 %0, %1, %2, %3, 0xea;" : "=r"(y) : "r"(x), "r"(mask), "r"(bits));
+    return y;
+}
+
 // 2^x within two places of the last bit; 0 at -inf.
 __device__ inline float exp2_fast(float x) {
     float y;

@@ -54,16 +54,15 @@ impl Source {
 
 /// Every instance of every kernel: what the tests compile for all GPUs.
 pub const SOURCES: &[&[Source]] = &[
-    &super::gemm::HOPPERS,
-    &super::gemm::WARPS,
-    &super::limits::SOURCES,
-    &super::quant::SOURCES,
     super::adam8bit::SOURCES,
     super::attention::SOURCES,
     super::cross_entropy::SOURCES,
     super::distillation::SOURCES,
+    &super::gemm::PAIRS,
+    &super::gemm::WARPS,
     super::layer_norm::SOURCES,
     super::mixup::SOURCES,
+    &super::quant::SOURCES,
     super::rope::SOURCES,
     super::softmax::SOURCES,
 ];

@@ -1,6 +1,6 @@
 //! Matrix products of 16-bit numbers on the GPU: out = a·b in bf16 or f16, summed in f32.
 //!
-//! Hopper has a kernel of its own (`hopper.cu`); it needs rows that begin at multiples of 16 bytes. Everything
+//! Hopper has a kernel of its own (`pairs.cu`); it needs rows that begin at multiples of 16 bytes. Everything
 //! else is done by warps (`warps.cu`): bf16 since Ampere, f16 since Turing.
 
 #[cfg(test)]
@@ -23,7 +23,7 @@ pub trait Half: Element + ValidAsZeroBits + Copy + sealed::Type + 'static {
 mod sealed {
     /// The instances of a type.
     pub trait Type {
-        /// [`super::WARPS`] and [`super::HOPPERS`] from here on.
+        /// [`super::WARPS`] and [`super::PAIRS`] from here on.
         const AT: usize;
         const NAME: &'static str;
         /// The oldest GPU whose tensor cores have it.
@@ -138,14 +138,14 @@ pub(super) static WARPS: [Source; 6] = [
     warps!("f16", 1, 2, Gpus::From(7, 5)),
 ];
 
-/// A tile of a pair of blocks of [`HOPPERS`] is so high.
+/// A tile of a pair of blocks of [`PAIRS`] is so high.
 const PAIR: usize = 256;
 
 macro_rules! hopper {
     ($t:literal, $plain:literal, $width:literal, $depth:literal) => {
         Source {
-            file: "hopper.cu",
-            text: include_str!("hopper.cu"),
+            file: "pairs.cu",
+            text: include_str!("pairs.cu"),
             parts: &[PRELUDE, TENSOR_CORE, HOPPER],
             defines: &[
                 concat!("-DT=", $t),
@@ -158,17 +158,24 @@ macro_rules! hopper {
     };
 }
 
-/// By type, then by form, then wide and narrow.
-pub(super) static HOPPERS: [Source; 8] = [
+/// By type, then by form, then by [`WIDTHS`].
+pub(super) static PAIRS: [Source; 12] = [
     hopper!("bf16", 0, 256, 4),
     hopper!("bf16", 0, 128, 6),
+    hopper!("bf16", 0, 64, 8),
     hopper!("bf16", 1, 256, 4),
     hopper!("bf16", 1, 128, 6),
+    hopper!("bf16", 1, 64, 8),
     hopper!("f16", 0, 256, 4),
     hopper!("f16", 0, 128, 6),
+    hopper!("f16", 0, 64, 8),
     hopper!("f16", 1, 256, 4),
     hopper!("f16", 1, 128, 6),
+    hopper!("f16", 1, 64, 8),
 ];
+
+/// Columns of a tile, and steps in its ring.
+const WIDTHS: [(u32, u32); 3] = [(256, 4), (128, 6), (64, 8)];
 
 /// Writes a·b to `out [m n]`, summed in f32 and rounded (ties to even); all are row-major, `b` lies as `form` says.
 ///
@@ -263,18 +270,22 @@ fn on_hopper<T: Half>(
     let Shape { m, n, k } = shape;
     // Pairs of multiprocessors; where wide tiles leave some idle, narrow ones are better.
     let pairs = gpu.multiprocessors as u32 / 2;
-    let wide = tiles(m, PAIR, n, 256, shape)?;
-    let (width, depth, count) = match wide >= pairs {
-        true => (256, 4, wide),
-        false => (128, 6, tiles(m, PAIR, n, 128, shape)?),
+    let busy = |width: u32| Ok::<bool, Error>(tiles(m, PAIR, n, width as usize, shape)? >= pairs);
+    let which = match (busy(256)?, busy(128)?) {
+        (true, _) => 0,
+        (false, true) => 1,
+        (false, false) => 2,
     };
-    let plain = usize::from(form == Form::Plain);
-    let at = T::AT * 4 + plain * 2 + usize::from(width == 128);
-    let kernel = gpu.kernel(&HOPPERS[at], "gemm_hopper")?;
+    let (width, depth) = WIDTHS[which];
+    let count = tiles(m, PAIR, n, width as usize, shape)?;
+    let plain = form == Form::Plain;
+    let at = (T::AT * 2 + usize::from(plain)) * WIDTHS.len() + which;
+    let kernel = gpu.kernel(&PAIRS[at], "gemm_pairs")?;
     let swizzle = Swizzle::Bytes128;
     let a = TensorMap::new(gpu, a, [k, m], [64, 128], swizzle)?;
     let b = match form {
-        Form::Plain => TensorMap::new(gpu, b, [n, k], [64, 64], swizzle)?,
+        // Half of a tile's columns, by 64; where it has no more than 64, half of the step.
+        Form::Plain => TensorMap::new(gpu, b, [n, k], [64, 64.min(width / 2)], swizzle)?,
         Form::Transposed => TensorMap::new(gpu, b, [k, n], [64, width / 2], swizzle)?,
     };
     let to = TensorMap::new(gpu, out, [n, m], [64, 64], swizzle)?;

@@ -125,7 +125,8 @@ pub struct PackedInt4 {
     group_size: usize,
     order: Order,
     words: CudaSlice<u8>,
-    scales: CudaSlice<bf16>,
+    /// Where weights lie in rows: in tiles, scales and zeros lie among them.
+    scales: Option<CudaSlice<bf16>>,
     zeros: Option<CudaSlice<u8>>,
 }
 
@@ -165,18 +166,24 @@ impl PackedInt4 {
     ) -> Result<PackedInt4, Error> {
         int4::check(q.len(), scales.len(), zeros, [n, k], group_size)?;
         let scales: Vec<bf16> = scales.iter().map(|s| bf16::from_f32(s.number())).collect();
-        let flip = if zeros.is_some() { 0 } else { 0x88 };
+        let scales = scales.as_slice();
         let (words, scales, zeros) = match order {
-            Order::Rows => (
-                q.iter().map(|pair| pair ^ flip).collect(),
-                scales,
-                zeros.map(<[u8]>::to_vec),
-            ),
-            Order::Tiles => (
-                pack::int4(q, flip, [n, k]),
-                pack::by_group(&scales, bf16::ZERO, [n, k], group_size),
-                zeros.map(|zeros| pack::by_group(zeros, 0, [n, k], group_size)),
-            ),
+            Order::Rows => {
+                let flip = if zeros.is_some() { 0 } else { 0x88 };
+                let words = q.iter().map(|pair| pair ^ flip).collect();
+                (words, Some(scales.to_vec()), zeros.map(<[u8]>::to_vec))
+            }
+            Order::Tiles => {
+                let int4 = pack::Int4 {
+                    q,
+                    scales,
+                    zeros,
+                    n,
+                    k,
+                    group_size,
+                };
+                (int4.packed(), None, None)
+            }
         };
         Ok(PackedInt4 {
             n,
@@ -184,7 +191,7 @@ impl PackedInt4 {
             group_size,
             order,
             words: there(gpu, words)?,
-            scales: there(gpu, scales)?,
+            scales: scales.map(|scales| there(gpu, scales)).transpose()?,
             zeros: zeros.map(|zeros| there(gpu, zeros)).transpose()?,
         })
     }
@@ -205,8 +212,9 @@ impl PackedInt4 {
 
     /// Bytes that a product reads of it.
     pub fn bytes(&self) -> usize {
+        let scales = self.scales.as_ref().map_or(0, CudaSlice::len);
         let zeros = self.zeros.as_ref().map_or(0, CudaSlice::len);
-        self.words.len() + 2 * self.scales.len() + zeros
+        self.words.len() + 2 * scales + zeros
     }
 
     fn matrix(&self) -> Matrix<'_> {
@@ -219,7 +227,7 @@ impl PackedInt4 {
                 _ => Format::Group128,
             },
             words: &self.words,
-            scales: &self.scales,
+            scales: self.scales.as_ref(),
             zeros: self.zeros.as_ref(),
         }
     }
@@ -281,7 +289,7 @@ impl PackedInt8 {
             k: self.k,
             format: Format::Int8,
             words: &self.words,
-            scales: &self.scales,
+            scales: Some(&self.scales),
             zeros: None,
         }
     }
@@ -397,7 +405,7 @@ struct Matrix<'a> {
     k: usize,
     format: Format,
     words: &'a CudaSlice<u8>,
-    scales: &'a CudaSlice<bf16>,
+    scales: Option<&'a CudaSlice<bf16>>,
     zeros: Option<&'a CudaSlice<u8>>,
 }
 
@@ -407,9 +415,10 @@ struct Product<'a> {
     m: usize,
 }
 
-/// What a kernel gets of x.
+/// What a kernel gets of x: versions 1 and 2, 3, and 4.
 enum Activations<'a> {
-    Plain(&'a CudaView<'a, bf16>),
+    Rows(&'a CudaView<'a, bf16>),
+    Tiles(&'a CudaView<'a, bf16>),
     Map(&'a TensorMap),
 }
 
@@ -487,7 +496,7 @@ impl Product<'_> {
         };
         let sizes = [self.w.n as i32, self.w.k as i32, group_log2];
         // SAFETY: lengths were checked; the weights are in the order of rows.
-        unsafe { self.launch(&kernel, config, out, Activations::Plain(x), &sizes) }
+        unsafe { self.launch(&kernel, config, out, Activations::Rows(x), &sizes) }
     }
 
     fn few(
@@ -518,7 +527,7 @@ impl Product<'_> {
         };
         let sizes = [m, self.w.n, self.w.k].map(|size| size as i32);
         // SAFETY: lengths were checked; the weights are tiles of whole slabs and steps.
-        unsafe { self.launch(&kernel, config, out, Activations::Plain(x), &sizes) }
+        unsafe { self.launch(&kernel, config, out, Activations::Tiles(x), &sizes) }
     }
 
     fn many(
@@ -545,7 +554,7 @@ impl Product<'_> {
             self.gpu,
             x,
             [self.w.k, m],
-            [pack::STEP as u32, many.columns as u32],
+            [64, many.columns as u32],
             Swizzle::Bytes128,
         )?;
         let config = LaunchConfig {
@@ -554,7 +563,7 @@ impl Product<'_> {
                 many.split as u32,
                 m.div_ceil(many.columns) as u32,
             ),
-            block_dim: (many.consumers as u32 * 128 + 32, 1, 1),
+            block_dim: ((many.consumers * many.lanes) as u32 * 128 + 64, 1, 1),
             shared_mem_bytes: many.shared_bytes() as u32,
         };
         let sizes = [m, self.w.n, self.w.k].map(|size| size as i32);
@@ -564,7 +573,7 @@ impl Product<'_> {
     }
 
     /// # Safety
-    /// The kernel must take `out, x, words, scales, zeros` and three sizes, and stay within them.
+    /// The kernel must take `out`, `x`, weights, scales, perhaps zeros, and three sizes, and stay within them.
     unsafe fn launch<'a>(
         &'a self,
         kernel: &'a CudaFunction,
@@ -573,18 +582,24 @@ impl Product<'_> {
         x: Activations<'a>,
         sizes: &'a [i32; 3],
     ) -> Result<(), Error> {
+        const NOWHERE: &u64 = &0;
         let mut launch = self.gpu.stream.launch_builder(kernel);
         launch.arg(out);
         match x {
-            Activations::Plain(x) => launch.arg(x),
+            Activations::Rows(x) | Activations::Tiles(x) => launch.arg(x),
             Activations::Map(map) => launch.arg(map),
         };
-        launch.arg(self.w.words).arg(self.w.scales);
-        match self.w.zeros {
-            Some(zeros) => launch.arg(zeros),
-            // No pointer.
-            None => launch.arg(&0u64),
+        launch.arg(self.w.words);
+        match self.w.scales {
+            Some(scales) => launch.arg(scales),
+            None => launch.arg(NOWHERE),
         };
+        if let Activations::Rows(_) = x {
+            match self.w.zeros {
+                Some(zeros) => launch.arg(zeros),
+                None => launch.arg(NOWHERE),
+            };
+        }
         for size in sizes {
             launch.arg(size);
         }

@@ -9,7 +9,7 @@ template <class T> __device__ inline float dot32(const vec16<u32>& words, float 
 #pragma unroll
         for (int j = 0; j < 4; j++) {
             // Weights j and j + 4 of eight, as 128 + q in bf16.
-            u32 pair = (words.at[t] >> (4 * j) & 0x000f000fu) | 0x43004300u;
+            u32 pair = and_or(words.at[t] >> (4 * j), 0x000f000f, 0x43004300);
             sum = fmaf(__uint_as_float(pair << 16) - zero, to_f32(at.at[j]), sum);
             sum = fmaf(__uint_as_float(pair & 0xffff0000u) - zero, to_f32(at.at[j + 4]), sum);
         }

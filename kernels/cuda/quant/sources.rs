@@ -1,6 +1,6 @@
 //! The instances of the kernels.
 
-use super::pack::{SLAB, STEP};
+use super::pack::{SLAB, STEP, record_bytes};
 use crate::kernels::cuda::source::{Gpus, HOPPER, PRELUDE, Part, Source, TENSOR_CORE};
 
 const WEIGHTS: Part = ("weights.cu", include_str!("weights.cu"));
@@ -29,12 +29,12 @@ pub enum Format {
 }
 
 impl Format {
-    /// A block of weights in shared memory, and what is beside it.
-    const fn block_bytes(self) -> usize {
+    const fn record_bytes(self) -> usize {
         match self {
-            Format::Group32 => SLAB * STEP / 2 + 2 * 3 * SLAB,
-            Format::Group64 | Format::Group128 => SLAB * STEP / 2 + 3 * SLAB,
-            Format::Int8 => SLAB * STEP,
+            Format::Group32 => record_bytes(4, 4),
+            Format::Group64 => record_bytes(4, 2),
+            Format::Group128 => record_bytes(4, 1),
+            Format::Int8 => record_bytes(8, 0),
         }
     }
 }
@@ -62,7 +62,7 @@ impl Few {
     /// The ring, or the sums that take its place.
     pub fn shared_bytes(&self, m: usize) -> usize {
         let x = m.min(self.columns()) * STEP * 2;
-        let ring = self.wk * self.depth * (self.wn * self.format.block_bytes() + x);
+        let ring = self.wk * self.depth * (self.wn * self.format.record_bytes() + x);
         ring.max(self.wk * self.wn * self.columns() * (SLAB + 4) * 4)
     }
 }
@@ -73,16 +73,17 @@ pub struct Many {
     pub format: Format,
     /// Activations of a block.
     pub columns: usize,
-    /// Warpgroups, each of a slab.
+    /// Slabs of a block; warpgroups for each; blocks along k; steps in the ring.
     pub consumers: usize,
+    pub lanes: usize,
     pub split: usize,
     pub depth: usize,
 }
 
 impl Many {
     pub fn shared_bytes(&self) -> usize {
-        let step = self.columns * STEP * 2 + self.consumers * self.format.block_bytes();
-        (self.depth * step).max(self.consumers * self.columns * (SLAB + 4) * 4)
+        let step = self.columns * STEP * 2 + self.consumers * self.format.record_bytes();
+        (self.depth * step).max(self.lanes * self.consumers * self.columns * (SLAB + 4) * 4)
     }
 }
 
@@ -124,34 +125,34 @@ macro_rules! few {
 
 /// From the fewest columns to the most.
 pub static FEW: [Few; 24] = [
-    few!(Group32, 4, 32, true, 1, 1, 16, 1, 4),
-    few!(Group32, 4, 32, true, 2, 2, 8, 2, 4),
-    few!(Group32, 4, 32, true, 4, 4, 2, 4, 8),
-    few!(Group64, 4, 64, true, 1, 1, 16, 1, 4),
-    few!(Group64, 4, 64, true, 2, 2, 8, 2, 4),
-    few!(Group64, 4, 64, true, 4, 4, 2, 4, 8),
-    few!(Group128, 4, 128, true, 1, 1, 16, 1, 4),
-    few!(Group128, 4, 128, true, 2, 2, 8, 2, 4),
-    few!(Group128, 4, 128, true, 4, 4, 2, 4, 8),
-    few!(Int8, 8, 0, true, 1, 1, 8, 1, 5),
-    few!(Int8, 8, 0, true, 2, 2, 4, 2, 5),
-    few!(Int8, 8, 0, true, 4, 4, 2, 4, 5),
-    few!(Group32, 4, 32, false, 1, 1, 8, 1, 3),
-    few!(Group32, 4, 32, false, 2, 2, 4, 1, 3),
-    few!(Group32, 4, 32, false, 4, 4, 2, 1, 3),
-    few!(Group64, 4, 64, false, 1, 1, 8, 1, 3),
-    few!(Group64, 4, 64, false, 2, 2, 4, 1, 3),
-    few!(Group64, 4, 64, false, 4, 4, 2, 1, 3),
-    few!(Group128, 4, 128, false, 1, 1, 8, 1, 3),
-    few!(Group128, 4, 128, false, 2, 2, 4, 1, 3),
-    few!(Group128, 4, 128, false, 4, 4, 2, 1, 3),
-    few!(Int8, 8, 0, false, 1, 1, 4, 1, 4),
-    few!(Int8, 8, 0, false, 2, 2, 2, 1, 4),
-    few!(Int8, 8, 0, false, 4, 4, 1, 1, 4),
+    few!(Group32, 4, 32, true, 1, 1, 8, 1, 4),
+    few!(Group32, 4, 32, true, 2, 2, 4, 2, 4),
+    few!(Group32, 4, 32, true, 4, 2, 4, 2, 3),
+    few!(Group64, 4, 64, true, 1, 1, 8, 1, 4),
+    few!(Group64, 4, 64, true, 2, 2, 4, 2, 4),
+    few!(Group64, 4, 64, true, 4, 2, 4, 2, 3),
+    few!(Group128, 4, 128, true, 1, 1, 8, 1, 4),
+    few!(Group128, 4, 128, true, 2, 2, 4, 2, 4),
+    few!(Group128, 4, 128, true, 4, 2, 4, 2, 3),
+    few!(Int8, 8, 0, true, 1, 1, 8, 1, 2),
+    few!(Int8, 8, 0, true, 2, 2, 4, 2, 2),
+    few!(Int8, 8, 0, true, 4, 2, 2, 2, 3),
+    few!(Group32, 4, 32, false, 1, 1, 6, 1, 2),
+    few!(Group32, 4, 32, false, 2, 2, 3, 1, 2),
+    few!(Group32, 4, 32, false, 4, 2, 2, 1, 2),
+    few!(Group64, 4, 64, false, 1, 1, 6, 1, 2),
+    few!(Group64, 4, 64, false, 2, 2, 3, 1, 2),
+    few!(Group64, 4, 64, false, 4, 2, 2, 1, 2),
+    few!(Group128, 4, 128, false, 1, 1, 6, 1, 2),
+    few!(Group128, 4, 128, false, 2, 2, 3, 1, 2),
+    few!(Group128, 4, 128, false, 4, 2, 2, 1, 2),
+    few!(Int8, 8, 0, false, 1, 1, 4, 1, 2),
+    few!(Int8, 8, 0, false, 2, 2, 2, 1, 2),
+    few!(Int8, 8, 0, false, 4, 4, 1, 1, 2),
 ];
 
 macro_rules! many {
-    ($format:ident, $bits:literal, $group:literal, $columns:literal, $consumers:literal, $split:literal, $depth:literal) => {
+    ($format:ident, $bits:literal, $group:literal, $columns:literal, $consumers:literal, $lanes:literal, $split:literal, $depth:literal) => {
         Many {
             source: Source {
                 file: "v4.cu",
@@ -163,6 +164,7 @@ macro_rules! many {
                     concat!("-DGROUP=", $group),
                     concat!("-DCOLUMNS=", $columns),
                     concat!("-DCONSUMERS=", $consumers),
+                    concat!("-DLANES=", $lanes),
                     concat!("-DSPLIT=", $split),
                     concat!("-DDEPTH=", $depth),
                 ],
@@ -171,6 +173,7 @@ macro_rules! many {
             format: Format::$format,
             columns: $columns,
             consumers: $consumers,
+            lanes: $lanes,
             split: $split,
             depth: $depth,
         }
@@ -179,22 +182,22 @@ macro_rules! many {
 
 /// From the fewest columns to the most, and from the least split to the most.
 pub static MANY: [Many; 16] = [
-    many!(Group32, 4, 32, 32, 4, 4, 16),
-    many!(Group32, 4, 32, 64, 4, 4, 12),
-    many!(Group32, 4, 32, 128, 2, 1, 10),
-    many!(Group32, 4, 32, 128, 2, 2, 10),
-    many!(Group64, 4, 64, 32, 4, 4, 16),
-    many!(Group64, 4, 64, 64, 4, 4, 12),
-    many!(Group64, 4, 64, 128, 2, 1, 10),
-    many!(Group64, 4, 64, 128, 2, 2, 10),
-    many!(Group128, 4, 128, 32, 4, 4, 16),
-    many!(Group128, 4, 128, 64, 4, 4, 12),
-    many!(Group128, 4, 128, 128, 2, 1, 10),
-    many!(Group128, 4, 128, 128, 2, 2, 10),
-    many!(Int8, 8, 0, 32, 4, 4, 10),
-    many!(Int8, 8, 0, 64, 4, 4, 9),
-    many!(Int8, 8, 0, 128, 2, 1, 9),
-    many!(Int8, 8, 0, 128, 2, 2, 9),
+    many!(Group32, 4, 32, 32, 2, 2, 2, 10),
+    many!(Group32, 4, 32, 64, 2, 2, 2, 8),
+    many!(Group32, 4, 32, 128, 2, 1, 1, 5),
+    many!(Group32, 4, 32, 128, 2, 1, 2, 5),
+    many!(Group64, 4, 64, 32, 2, 2, 2, 10),
+    many!(Group64, 4, 64, 64, 2, 2, 2, 8),
+    many!(Group64, 4, 64, 128, 2, 1, 1, 5),
+    many!(Group64, 4, 64, 128, 2, 1, 2, 5),
+    many!(Group128, 4, 128, 32, 2, 2, 2, 10),
+    many!(Group128, 4, 128, 64, 2, 2, 2, 8),
+    many!(Group128, 4, 128, 128, 2, 1, 1, 5),
+    many!(Group128, 4, 128, 128, 2, 1, 2, 5),
+    many!(Int8, 8, 0, 32, 2, 2, 2, 8),
+    many!(Int8, 8, 0, 64, 2, 2, 2, 6),
+    many!(Int8, 8, 0, 128, 2, 1, 1, 4),
+    many!(Int8, 8, 0, 128, 2, 1, 2, 4),
 ];
 
 /// All of them.

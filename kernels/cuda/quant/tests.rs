@@ -309,17 +309,36 @@ fn instances_fit_into_shared_memory() {
 /// Every weight stands where the kernels look for it, on a machine without a GPU too.
 #[test]
 fn packing_is_a_permutation() {
-    let (n, k) = (64, 128);
+    let (n, k) = (64, 256);
     let q: Vec<i8> = (0..n * k).map(|i| (i * 7 % 16) as i8).collect();
-    let nibbles = pack_int4(&q, Nibbles::Unsigned).unwrap();
-    let packed = pack::int4(&nibbles, 0, [n, k]);
-    assert_eq!(packed.len(), n * k / 2);
-    let word = |at: usize| u32::from_le_bytes(packed[at * 4..][..4].try_into().unwrap());
-    // Step 1, tile 2, lane 13, product 3: register 1 is row g + 8, columns c and c + 1.
-    let word = word(((4 + 2) * 32 + 13) * 4 + 3);
-    let (row, column) = (2 * 16 + 13 / 4 + 8, 64 + 3 * 16 + 2 * (13 % 4));
+    let zeros: Vec<u8> = (0..n * 4).map(|i| (i % 16) as u8).collect();
+    let scales: Vec<bf16> = (0..n * 4).map(|i| bf16::from_f32(i as f32)).collect();
+    let int4 = pack::Int4 {
+        q: &pack_int4(&q, Nibbles::Unsigned).unwrap(),
+        scales: &scales,
+        zeros: Some(&zeros),
+        n,
+        k,
+        group_size: 64,
+    };
+    let packed = int4.packed();
+    let record = pack::record_bytes(4, 2);
+    assert_eq!(packed.len(), 2 * record);
+    // Step 1, tile 2, half 1, lane 13, product 3 of the half: register 1 is row g + 8, columns c and c + 1.
+    let at = record + (((2 * 2 + 1) * 32 + 13) * 4 + 3) * 4;
+    let word = u32::from_le_bytes(packed[at..at + 4].try_into().unwrap());
+    let (row, column) = (2 * 16 + 13 / 4 + 8, 128 + 64 + 3 * 16 + 2 * (13 % 4));
     assert_eq!(word >> 4 & 15, q[row * k + column] as u32);
     assert_eq!(word >> 20 & 15, q[row * k + column + 1] as u32);
+    // Group 3, the second of step 1, of the same row.
+    let place = 64 + 2 * 16 + 13 / 4 * 2 + 1;
+    let scale = record + n * 64 + 2 * place;
+    let scale = bf16::from_le_bytes(packed[scale..scale + 2].try_into().unwrap());
+    assert_eq!(scale, scales[row * 4 + 3]);
+    assert_eq!(
+        packed[record + n * 64 + 2 * 128 + place],
+        zeros[row * 4 + 3]
+    );
     let bytes: Vec<i8> = (0..n * k).map(|i| (i % 251) as i8).collect();
     let mut packed = pack::int8(&bytes, [n, k]);
     let mut all: Vec<u8> = bytes.iter().map(|q| *q as u8).collect();

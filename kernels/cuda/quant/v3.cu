@@ -3,7 +3,7 @@
 // out' = W·x': 16 rows of W times 8 activations are one product (mma), so up to 8 activations cost what one
 // costs, and W comes as packed in weights.cu. x is the right operand, from shared memory by ldmatrix.
 //
-//                 k of this block, in steps of 64
+//                 k of this block, in steps of 128
 //            |0 |1 |2 |..|WK-1|WK|...
 //   slab 0   |lane 0 of k: steps 0, WK, 2·WK, ...           WN slabs of 64 rows × WK lanes of k = the warps;
 //   ...      |  |lane 1 of k: steps 1, WK + 1, ...          SPLIT blocks of a cluster share k
@@ -21,11 +21,15 @@
 
 constexpr int THREADS = WN * WK * WARP;
 constexpr int COLUMNS = 8 * MT;
-// How much of k is summed before it is scaled.
+// How much of k is summed before it is scaled: a group, or less where there are not the registers for its x.
+#ifndef MOSTD
+#define MOSTD (MT == 1 ? 128 : 32)
+#endif
+constexpr int MOST = MOSTD;
 #if BITS == 4
-constexpr int SPAN = GROUP == 32 || MT == 4 ? 32 : STEP;
+constexpr int SPAN = GROUP < MOST ? GROUP : MOST;
 #else
-constexpr int SPAN = MT == 4 ? 32 : STEP;
+constexpr int SPAN = MOST;
 #endif
 
 // 16 bytes that are read once.
@@ -44,8 +48,8 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1)
 #if SPLIT > 1
     __cluster_dims__(1, SPLIT, 1)
 #endif
-    few(T* out, const T* __restrict__ x, const u8* __restrict__ weights, const u8* __restrict__ scales,
-        const u8* __restrict__ zeros, int m, int n, int k) {
+    few(T* out, const T* __restrict__ x, const u8* __restrict__ records, const u8* __restrict__ scales, int m, int n,
+        int k) {
     extern __shared__ __align__(128) u8 shared[];
     int warp = threadIdx.x / WARP, lane = threadIdx.x % WARP;
     int across = warp % WN, deep = warp / WN;
@@ -56,82 +60,91 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1)
     int first = steps * int(blockIdx.y) / SPLIT + deep, end = steps * int(blockIdx.y + 1) / SPLIT;
     int count = max(0, (end - first + WK - 1) / WK);
 
-    // A stage: for each warp of this lane of k a block of weights and what is beside it; then x, rows of 128 bytes.
-    constexpr int OWN_BYTES = BLOCK_BYTES + SIDE_BYTES;
-    int stage_bytes = WN * OWN_BYTES + min(COLUMNS, m) * (STEP * 2);
-    u32 ring = shared_address(shared) + deep * DEPTH * stage_bytes;
+    // A stage: for each warp of this lane of k a record; then x, in two tiles of 64 of k, swizzled.
+    int x_tile = min(COLUMNS, m) * 128, stage_bytes = WN * RECORD_BYTES + 2 * x_tile;
+    u32 ring = shared_address(shared) + deep * DEPTH * stage_bytes, ring_end = ring + DEPTH * stage_bytes;
     u64 once = evict_first();
+    const u8* next_record = records + (u64(slab) * steps + first) * RECORD_BYTES + lane * 16;
+    const T* next_x = x + u64(m0) * k;
+    int next_k = first * STEP, fetched = 0;
+    u32 filled = ring;
 
-    auto fetch = [&](int i) {
-        if (i < count) {
-            int step = first + i * WK;
-            u32 own = ring + i % DEPTH * stage_bytes + across * OWN_BYTES;
-            const u8* from = weights + (u64(slab) * steps + step) * BLOCK_BYTES + lane * 16;
+    // Starts the copies of the next step. Each lane copies what itself will read of the words.
+    auto fetch = [&]() {
+        if (fetched < count) {
+            u32 own = filled + across * RECORD_BYTES + lane * 16;
 #pragma unroll
-            for (int at = 0; at < BLOCK_BYTES; at += WARP * 16) copy_async16_once(own + at + lane * 16, from + at, once);
-#if BITS == 4
-            u64 group = u64(slab) * groups_of(steps) + group_of(step);
-            if (lane * 16 < STEP_GROUPS * SCALE_BYTES)
-                copy_async16(own + BLOCK_BYTES + lane * 16, scales + group * SCALE_BYTES + lane * 16);
-            else if (zeros && lane * 16 < SIDE_BYTES)
-                copy_async16(own + BLOCK_BYTES + lane * 16,
-                             zeros + group * ZERO_BYTES + lane * 16 - STEP_GROUPS * SCALE_BYTES);
-#endif
-            u32 xs = ring + i % DEPTH * stage_bytes + WN * OWN_BYTES;
+            for (int at = 0; at < RECORD_BYTES; at += WARP * 16)
+                if (at + WARP * 16 <= RECORD_BYTES || at + lane * 16 < RECORD_BYTES)
+                    copy_async16_once(own + at, next_record + at, once);
+            u32 xs = filled + WN * RECORD_BYTES;
 #pragma unroll
-            for (int i = 0; i < COLUMNS * 8 / (WN * WARP); i++) {
-                int at = (i * WN + across) * WARP + lane;
-                if (at >= columns * 8) break;
-                int row = at / 8, column = step * STEP + at % 8 * 8;
+            for (int i = 0; i < COLUMNS * 16 / (WN * WARP); i++) {
+                int at = (i * WN + across) * WARP + lane, row = at / 16;
+                if (row >= columns) break;
+                int column = next_k + at % 16 * 8;
                 bool there = column < k;
-                copy_async16(xs + swizzled(row, at % 8), x + u64(m0 + row) * k + (there ? column : 0), there);
+                copy_async16(xs + at % 16 / 8 * x_tile + swizzled(row, at % 8), next_x + u64(row) * k + (there ? column : 0),
+                             there);
             }
+            next_record += WK * RECORD_BYTES;
+            next_k += WK * STEP;
+            fetched++;
+            filled += stage_bytes;
+            if (filled == ring_end) filled = ring;
         }
         copy_async_commit();
     };
 
-    float sums[TILES][MT][4] = {};
+    // Where this lane's row of x begins in a tile, for each eight activations, and its column's place in it.
+    // Activations behind the last are read as the last: their results are not written.
+    u32 x_row[MT], x_column[MT];
 #pragma unroll
-    for (int i = 0; i < DEPTH - 1; i++) fetch(i);
+    for (int t = 0; t < MT; t++) {
+        int row = min(t * 8 + lane % 8, columns - 1);
+        x_row[t] = WN * RECORD_BYTES + row * 128;
+        x_column[t] = swizzled(row, lane / 8) - row * 128;
+    }
+
+    float sums[TILES][MT][4] = {};
+    u32 stage = ring;
+#pragma unroll
+    for (int i = 0; i < DEPTH - 1; i++) fetch();
     for (int i = 0; i < count; i++) {
         copy_async_wait<DEPTH - 2>();
         // All of this step is there, and all of the one before is used: its place is filled anew.
         if (WN == 1) __syncwarp();
         else asm volatile("bar.sync %0, %1;" ::"r"(1 + deep), "n"(WN * WARP) : "memory");
-        fetch(i + DEPTH - 1);
+        fetch();
 
-        u32 stage = ring + i % DEPTH * stage_bytes, own = stage + across * OWN_BYTES, xs = stage + WN * OWN_BYTES;
-#pragma unroll
+        u32 record = stage + across * RECORD_BYTES;
+        // Unrolled, the compiler would ask for more registers than there are.
+#pragma unroll 1
         for (int span = 0; span < STEP; span += SPAN) {
             // Two products' B in one access: 8 activations by 32 of k.
             u32 b[SPAN / 32][MT][4];
 #pragma unroll
             for (int h = 0; h < SPAN / 32; h++)
 #pragma unroll
-                for (int t = 0; t < MT; t++)
-                    // Activations behind the last are read as the last: their results are not written.
-                    ldmatrix(b[h][t], xs + swizzled(min(t * 8 + lane % 8, columns - 1), (span + 32 * h) / 8 + lane / 8));
+                for (int t = 0; t < MT; t++) {
+                    int at = span + 32 * h;
+                    ldmatrix(b[h][t], stage + at / 64 * x_tile + x_row[t] + (x_column[t] ^ at % 64 * 2));
+                }
 #pragma unroll
             for (int tile = 0; tile < TILES; tile++) {
 #if BITS == 4
-                u32 side = own + BLOCK_BYTES + (STEP_GROUPS == 2 ? span / 32 * SCALE_BYTES : 0);
-                u32 scale2 = shared_u32(side + tile * 32 + lane / 4 * 4), zero2 = 0x0808;
-                if (zeros)
-                    zero2 = shared_u16(own + BLOCK_BYTES + STEP_GROUPS * SCALE_BYTES +
-                                       (STEP_GROUPS == 2 ? span / 32 * ZERO_BYTES : 0) + tile * 16 + lane / 4 * 2);
-                u32 zero[2] = {minus_zero<T>(zero2 & 0xff), minus_zero<T>(zero2 >> 8)};
-                float scale[2] = {to_f32(T{u16(scale2)}), to_f32(T{u16(scale2 >> 16)})};
+                group_side side = side_of(record, tile, span, lane);
                 float part[MT][4] = {};
 #else
                 float(&part)[MT][4] = sums[tile];
 #endif
                 u32 words[SPAN / 16 * PRODUCT_WORDS];
-                shared_words(words, own + tile * (BLOCK_BYTES / TILES), span, lane);
+                shared_words(words, record + tile * TILE_BYTES, span, lane);
 #pragma unroll
                 for (int s = 0; s < SPAN / 16; s++) {
                     u32 a[4];
 #if BITS == 4
-                    nibbles<T>(a, words[s], zero);
+                    nibbles<T>(a, words[s], side.zeros);
 #else
                     bytes(a, words[2 * s], words[2 * s + 1]);
 #endif
@@ -142,6 +155,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1)
                     }
                 }
 #if BITS == 4
+                float scale[2] = {to_f32(T{u16(side.scales)}), to_f32(T{u16(side.scales >> 16)})};
 #pragma unroll
                 for (int t = 0; t < MT; t++)
 #pragma unroll
@@ -149,6 +163,8 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1)
 #endif
             }
         }
+        stage += stage_bytes;
+        if (stage == ring_end) stage = ring;
     }
 
     // The ring is done with, and holds sums now.

@@ -1,33 +1,24 @@
 // Weights of 4 and 8 bits as the tensor cores' A, for versions 3 and 4. tensor_core.cu stands before it.
 //
-// Packing puts W into the order in which it is used: a slab is 64 rows, a step is 64 of k, and
+// Packing puts W into the order in which it is used: a slab is 64 rows, a step is 128 of k, and a record is
 //
-//   words [slab][step][tile of 16 rows][lane][4 words]             4 bits
-//   words [slab][step][tile of 16 rows][half step][lane][4 words]  8 bits
+//   words [tile of 16 rows][half of the step][lane][4 words]        4 bits: a word is a lane's A of one product
+//         [tile of 16 rows][quarter of the step][lane][4 words]     8 bits: two words are
+//   scales, zeros [group of the step][tile][row 0 to 7][that row and the one 8 below]      4 bits: bf16, bytes
 //
 // so that a lane reads with one access of 16 bytes what becomes its A of four (or two) products of 16 of k, a
-// warp reads 512 bytes in a row, and nothing is shuffled. Scales and zeros stand likewise:
-//
-//   scales, zeros [slab][group][tile of 16 rows][row 0 to 7][that row and the one 8 below]
+// warp reads 512 bytes in a row, nothing is shuffled, and all that a step needs comes in one piece.
 
-constexpr int SLAB = 64, STEP = 64;
-constexpr int BLOCK_BYTES = SLAB * STEP * BITS / 8;
+constexpr int SLAB = 64, STEP = 128;
 constexpr int TILES = SLAB / 16;
-// Products of 16 of k in a step, and words of each.
-constexpr int PRODUCTS = STEP / 16, PRODUCT_WORDS = BITS / 4;
-
+constexpr int TILE_BYTES = 16 * STEP * BITS / 8, WORDS_BYTES = TILES * TILE_BYTES;
+// Words of a product of 16 of k.
+constexpr int PRODUCT_WORDS = BITS / 4;
 #if BITS == 4
-// Groups that begin in a step, or the one that it is part of.
-constexpr int STEP_GROUPS = GROUP == 32 ? 2 : 1;
-// A group's scales (bf16) and zeros (bytes) for a slab.
-constexpr int SCALE_BYTES = SLAB * 2, ZERO_BYTES = SLAB;
-// What comes beside a block of weights.
-constexpr int SIDE_BYTES = STEP_GROUPS * (SCALE_BYTES + ZERO_BYTES);
-// The group in which a step begins.
-__device__ inline int group_of(int step) { return GROUP == 32 ? 2 * step : GROUP == 64 ? step : step / 2; }
-__device__ inline int groups_of(int steps) { return group_of(steps + (GROUP == 128)); }
+constexpr int STEP_GROUPS = STEP / GROUP, SCALES_BYTES = SLAB * 2, ZEROS_BYTES = SLAB;
+constexpr int RECORD_BYTES = WORDS_BYTES + STEP_GROUPS * (SCALES_BYTES + ZEROS_BYTES);
 #else
-constexpr int SIDE_BYTES = 0;
+constexpr int RECORD_BYTES = WORDS_BYTES;
 #endif
 
 // A number whose last place counts 1, in both halves of a register; the bits of a small integer put into its
@@ -71,8 +62,7 @@ template <class T> __device__ inline u32 minus_zero(u32 zero) { return (ONE_PLAC
 template <class T> __device__ inline void nibbles(u32 (&a)[4], u32 word, const u32 (&zeros)[2]) {
 #pragma unroll
     for (int j = 0; j < 4; j++) {
-        // (word & mask) | ONE_PLACE is one instruction, lop3.
-        u32 pair = (word >> (4 * j) & 0x000f000fu) | ONE_PLACE<T>;
+        u32 pair = and_or(word >> (4 * j), 0x000f000f, ONE_PLACE<T>);
         a[j] = plus(pair, zeros[j % 2], T{});
     }
 }
@@ -84,7 +74,7 @@ __device__ inline void bytes(u32 (&a)[4], u32 first, u32 second) {
 #pragma unroll
     for (int j = 0; j < 4; j++) {
         u32 word = (j < 2 ? first : second) >> (8 * (j % 2));
-        a[j] = plus((word & 0x007f007fu) | 0x43004300u, (word & 0x00800080u) | 0xc300c300u, bf16{});
+        a[j] = plus(and_or(word, 0x007f007f, 0x43004300), and_or(word, 0x00800080, 0xc300c300), bf16{});
     }
 }
 
@@ -102,23 +92,39 @@ __device__ inline u32 shared_u16(u32 at) {
     return x;
 }
 
-// A lane's words of a tile, from `span` of the step's k on.
-template <int N> __device__ inline void shared_words(u32 (&words)[N], u32 tile, int span, int lane) {
+// A lane's words of a tile for so many products, of which the first begins at `k` of the step's k.
+template <int N> __device__ inline void shared_words(u32 (&words)[N], u32 tile, int k, int lane) {
+    u32 at = tile + k / (256 / BITS) * 512 + lane * 16;
     if (N == 2) {
         // Half of the 16 bytes that a lane has of 4-bit weights.
         asm volatile("ld.shared.v2.u32 {%0, %1}, [%2];"
                      : "=r"(words[0]), "=r"(words[1])
-                     : "r"(tile + lane * 16 + span / 4)
+                     : "r"(at + k % 64 / 4)
                      : "memory");
     } else {
 #pragma unroll
         for (int i = 0; i + 3 < N; i += 4)
             asm volatile("ld.shared.v4.u32 {%0, %1, %2, %3}, [%4];"
                          : "=r"(words[i]), "=r"(words[i + 1]), "=r"(words[i + 2]), "=r"(words[i + 3])
-                         : "r"(tile + (span / 32 * (BITS / 8) + i / 4) * 512 + lane * 16)
+                         : "r"(at + i / 4 * 512)
                          : "memory");
     }
 }
+
+#if BITS == 4
+// What scales and zeros a lane's two rows of a tile have in a group of the step; see nibbles().
+struct group_side {
+    u32 scales;
+    u32 zeros[2];
+};
+
+__device__ inline group_side side_of(u32 record, int tile, int k, int lane) {
+    u32 group = record + WORDS_BYTES + k / GROUP * SCALES_BYTES + tile * 32 + lane / 4 * 4;
+    u32 zeros = shared_u16(record + WORDS_BYTES + STEP_GROUPS * SCALES_BYTES + k / GROUP * ZEROS_BYTES + tile * 16 +
+                           lane / 4 * 2);
+    return {shared_u32(group), {minus_zero<T>(zeros & 0xff), minus_zero<T>(zeros >> 8)}};
+}
+#endif
 
 // ---- From sums to results. Shared memory has sums of `slabs` slabs, and of several lanes of k, one lane's slabs
 // after another's: float [lane of k][slab][activation][row].
@@ -147,7 +153,7 @@ __device__ inline float read_at(const float* at, u32 block) {
 
 // Adds lanes of k, then the blocks of a cluster (each writes a part), always in the same order. `rows` of a block
 // are those of its slabs. Where weights have 8 bits, a row's scale comes last.
-template <int SLABS, int WIDTH, int LANES, int THREADS, class T>
+template <int SLABS, int WIDTH, int LAYERS, int THREADS, class T>
 __device__ inline void write_sums(T* out, float* sums, const u8* scales, int m0, int columns, int n) {
     constexpr int ROWS = SLABS * SLAB;
     auto place = [&](int at) {
@@ -164,7 +170,7 @@ __device__ inline void write_sums(T* out, float* sums, const u8* scales, int m0,
     };
     for (int at = threadIdx.x; at < ROWS * columns; at += THREADS) {
         float total = 0.f;
-        for (int lane = 0; lane < LANES; lane++) total += place(at)[lane * SLABS * WIDTH * SUM_STRIDE];
+        for (int layer = 0; layer < LAYERS; layer++) total += place(at)[layer * SLABS * WIDTH * SUM_STRIDE];
         if (SPLIT == 1) write(at, total);
         else *place(at) = total;
     }

@@ -19,10 +19,10 @@
 
 constexpr int HEIGHT = 128, DEEP = 64, THREADS = 384, BAND = 8;
 constexpr int A_BYTES = HEIGHT * DEEP * 2, B_BYTES = WIDTH * DEEP * 2, STEP_BYTES = A_BYTES + B_BYTES;
-// What a consumer writes at a time: 64 rows of 128 columns, in two swizzled tiles.
-constexpr int OUT_TILE = 64 * 64 * 2, OUT_BYTES = 2 * OUT_TILE;
-// The rows of b [n k], or [k n], in a box, and its bytes.
-constexpr int BOX_BYTES = PLAIN ? DEEP * 64 * 2 : WIDTH / 2 * DEEP * 2;
+// What a consumer writes at a time: 64 rows of 128 columns, or of all there are, in swizzled tiles of 64.
+constexpr int PART = WIDTH < 128 ? WIDTH : 128, OUT_TILE = 64 * 64 * 2, OUT_BYTES = PART / 64 * OUT_TILE;
+// Where b is [k n], a tile of it has 64 of n; a block fetches some of them, or the half of one.
+constexpr int B_TILE = DEEP * 64 * 2;
 
 // Four 8×8 matrices to shared memory: the inverse of ldmatrix.
 __device__ inline void stmatrix(u32 row, u32 x0, u32 x1, u32 x2, u32 x3) {
@@ -52,7 +52,7 @@ struct tiles {
 };
 
 extern "C" __global__ void __launch_bounds__(THREADS, 1) __cluster_dims__(2, 1, 1)
-    gemm_hopper(const __grid_constant__ tensor_map a, const __grid_constant__ tensor_map b,
+    gemm_pairs(const __grid_constant__ tensor_map a, const __grid_constant__ tensor_map b,
                 const __grid_constant__ tensor_map out, int m, int n, int k) {
     extern __shared__ __align__(1024) u8 shared[];
     __shared__ u64 full[DEPTH], empty[DEPTH];
@@ -79,7 +79,6 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) __cluster_dims__(2, 1, 
             for (tiles tile(m, n); tile.left(); tile.next()) {
                 int row, column;
                 tile.place(row, column);
-                column += rank * (WIDTH / 2);
                 for (int i = 0; i < steps; i++) {
                     // On a new barrier, the phase before the first is over.
                     mbarrier_wait(&empty[at.stage], at.parity ^ 1);
@@ -87,12 +86,15 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) __cluster_dims__(2, 1, 
                     mbarrier_arrive_expect(&full[at.stage], STEP_BYTES);
                     tma_load(stage, a, &full[at.stage], i * DEEP, row);
                     u8* half = stage + A_BYTES + rank * (B_BYTES / 2);
-                    if (PLAIN) {
+                    int from = column + int(rank) * (WIDTH / 2);
+                    if (!PLAIN) {
+                        tma_load_multicast(half, b, &full[at.stage], 3, i * DEEP, from);
+                    } else if (WIDTH > 64) {
 #pragma unroll
                         for (int x = 0; x < WIDTH / 2; x += 64)
-                            tma_load_multicast(half + x / 64 * BOX_BYTES, b, &full[at.stage], 3, column + x, i * DEEP);
+                            tma_load_multicast(half + x / 64 * B_TILE, b, &full[at.stage], 3, from + x, i * DEEP);
                     } else {
-                        tma_load_multicast(half, b, &full[at.stage], 3, i * DEEP, column);
+                        tma_load_multicast(half, b, &full[at.stage], 3, column, i * DEEP + int(rank) * (DEEP / 2));
                     }
                     at.next();
                 }
@@ -113,7 +115,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) __cluster_dims__(2, 1, 
                 mbarrier_wait(&full[at.stage], at.parity);
                 u8* stage = shared + at.stage * STEP_BYTES;
                 u64 left = k_major(stage + group * (A_BYTES / 2));
-                u64 right = PLAIN ? mn_major(stage + A_BYTES, BOX_BYTES) : k_major(stage + A_BYTES);
+                u64 right = PLAIN ? mn_major(stage + A_BYTES, B_TILE) : k_major(stage + A_BYTES);
                 wgmma_fence();
 #pragma unroll
                 for (int p = 0; p < DEEP / 16; p++)
@@ -131,13 +133,13 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) __cluster_dims__(2, 1, 
             int row, column;
             tile.place(row, column);
 #pragma unroll
-            for (int part = 0; part < WIDTH / 128; part++) {
+            for (int part = 0; part < WIDTH / PART; part++) {
                 // What was written here before has been read.
                 if (threadIdx.x % 128 == 0) tma_store_wait_read<0>();
                 named_barrier_sync(1 + group, 128);
 #pragma unroll
-                for (int j = 0; j < 8; j++) {
-                    const float* x = d + part * 64 + j * 8;
+                for (int j = 0; j < PART / 16; j++) {
+                    const float* x = d + part * (PART / 2) + j * 8;
                     u32 to = shared_address(staged + j / 4 * OUT_TILE) +
                              swizzled(warp * 16 + lane % 16, j % 4 * 2 + lane / 16);
                     stmatrix(to, pack2<T>(x[0], x[1]), pack2<T>(x[2], x[3]), pack2<T>(x[4], x[5]), pack2<T>(x[6], x[7]));
@@ -146,8 +148,8 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) __cluster_dims__(2, 1, 
                 named_barrier_sync(1 + group, 128);
                 if (threadIdx.x % 128 == 0) {
 #pragma unroll
-                    for (int j = 0; j < 2; j++)
-                        tma_store(out, staged + j * OUT_TILE, column + part * 128 + j * 64, row + group * 64);
+                    for (int j = 0; j < PART / 64; j++)
+                        tma_store(out, staged + j * OUT_TILE, column + part * PART + j * 64, row + group * 64);
                     tma_store_commit();
                 }
             }
