@@ -1,5 +1,7 @@
 //! What is timed on the GPU: one file for each family of kernels.
 
+mod attention;
+
 use llmlab::kernels::cuda::{Gpu, Trouble};
 
 /// One kernel on operands of one size.
@@ -15,7 +17,15 @@ pub struct Case {
 
 pub type Prepare = fn(&'static Gpu) -> Result<Case, Trouble>;
 
+/// A name, which is a peer's too, and how to set the case up.
+pub type Named = (&'static str, Prepare);
+
 /// Every case, by name.
-pub fn all() -> Vec<(&'static str, Prepare)> {
-    Vec::new()
+pub fn all() -> Vec<Named> {
+    attention::all()
+}
+
+/// A family's own error, in words.
+pub fn told(error: impl std::fmt::Display) -> Trouble {
+    Trouble::Driver(error.to_string())
 }

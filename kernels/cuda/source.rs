@@ -53,7 +53,7 @@ impl Source {
 }
 
 /// Every instance of every kernel: what the tests compile for all GPUs.
-pub const SOURCES: &[&[Source]] = &[super::limits::SOURCES, super::attention::SOURCES];
+pub const SOURCES: &[&[Source]] = &[super::limits::SOURCES, super::attention::SOURCES, super::attention::decode::SOURCES];
 
 #[cfg(test)]
 mod tests {

@@ -99,8 +99,7 @@ attention(T* __restrict__ out, const T* __restrict__ q, const T* __restrict__ k,
         for (int block = 0; block < BLOCKS; block++) {
             if (i < at.masked) hide(s[block], c, at.length, first_row + 16 * block, key, slope);
             float factor[2];
-            sums[block].weigh(s[block], c.scale, factor);
-            rescale(o[block], factor);
+            if (sums[block].weigh(s[block], c.scale, factor)) rescale(o[block], factor);
             pack(p[block], s[block]);
         }
         copy_async_wait<1>();

@@ -72,8 +72,7 @@ attention(T* __restrict__ out, const __grid_constant__ tensor_map q, const __gri
         pin(s);
         if (i < at.masked) hide(s, c, at.length, first_row, key, slope);
         float factor[2];
-        sums.weigh(s, c.scale, factor);
-        rescale(o, factor);
+        if (sums.weigh(s, c.scale, factor)) rescale(o, factor);
         pack(p, s);
         mbarrier_wait(&shared.v_full[stage], parity);
         if (key + KEYS > at.length && at.length < c.m) clear_values(shared.v[stage], at.length - key, 1 + warpgroup);
