@@ -182,7 +182,7 @@ fn compare<T: Float>(
     };
     let mut ran = 0;
     for version in VERSIONS {
-        let mut run = || {
+        let run = || {
             let mut out = Guarded::<T>::new(gpu, b * h * n * d).unwrap();
             let mut lse = Guarded::<f32>::new(gpu, b * h * n).unwrap();
             let operands = [&q.as_view(), &k.as_view(), &v.as_view()];

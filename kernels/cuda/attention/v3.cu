@@ -1,4 +1,4 @@
-// Attention, versions 3 to 6 for Hopper: warps with roles.
+// Attention, versions 3 to 7 for Hopper: warps with roles.
 //
 // A producer warpgroup, of which one thread works, keeps a ring of STAGES tiles of keys and values full by TMA;
 // CONSUMERS warpgroups have 64 queries each and do nothing but multiply and weigh. The producer gives its
@@ -20,6 +20,11 @@
 // (a tile of queries of one head) when its producer is through with the last one's keys, so that one item's
 // end is hidden under the next one's start. Under causality items differ: the longest go first, within
 // sections of heads whose keys and values fit into L2 together. Who computes what varies; the results do not.
+// Where registers suffice, q stays in them (Q_IN_REGISTERS), which takes a third of the reads of shared memory
+// off Q·Kᵀ. One exponential of POLYNOMIAL is computed by multiplications, where exponentials are the limit.
+//
+// Version 7 has CLUSTER blocks with neighbouring queries of one head fetch its keys and values together, each a
+// part for all, which halves what L2 has to give.
 
 constexpr int ROWS = 64 * CONSUMERS, THREADS = 128 + 128 * CONSUMERS;
 // Registers of 65536, a multiple of 8 for each thread.
