@@ -234,9 +234,8 @@ macro_rules! instance {
     };
 }
 
-/// Version 1: `blocks` times 16 rows a warp.
 macro_rules! v1 {
-    ($number:literal, $since:expr, $d:literal, $blocks:literal, $together:literal, $rules:ident = $name:literal) => {
+    ($number:literal, $since:expr, $d:literal, $rules:ident = $name:literal) => {
         instance!(
             V1,
             "v1.cu",
@@ -247,13 +246,10 @@ macro_rules! v1 {
             $rules = $name,
             128,
             64,
-            256 / $blocks,
+            256,
             (128 + 2 * 64) * $d * 2,
             1,
-            [
-                concat!("-DBLOCKS=", $blocks),
-                concat!("-DTOGETHER=", $together)
-            ]
+            []
         )
     };
 }
@@ -314,18 +310,18 @@ const TURING: Gpus = Gpus::From(7, 5);
 const AMPERE: Gpus = Gpus::From(8, 0);
 
 const INSTANCES: &[Instance] = &[
-    v1!("bf16", AMPERE, 64, 2, 1, Full = "FULL"),
-    v1!("bf16", AMPERE, 64, 2, 1, Causal = "CAUSAL"),
-    v1!("bf16", AMPERE, 64, 2, 1, Any = "ANY"),
-    v1!("bf16", AMPERE, 128, 1, 1, Full = "FULL"),
-    v1!("bf16", AMPERE, 128, 1, 1, Causal = "CAUSAL"),
-    v1!("bf16", AMPERE, 128, 1, 1, Any = "ANY"),
-    v1!("f16", TURING, 64, 2, 1, Full = "FULL"),
-    v1!("f16", TURING, 64, 2, 1, Causal = "CAUSAL"),
-    v1!("f16", TURING, 64, 2, 1, Any = "ANY"),
-    v1!("f16", TURING, 128, 1, 1, Full = "FULL"),
-    v1!("f16", TURING, 128, 1, 1, Causal = "CAUSAL"),
-    v1!("f16", TURING, 128, 1, 1, Any = "ANY"),
+    v1!("bf16", AMPERE, 64, Full = "FULL"),
+    v1!("bf16", AMPERE, 64, Causal = "CAUSAL"),
+    v1!("bf16", AMPERE, 64, Any = "ANY"),
+    v1!("bf16", AMPERE, 128, Full = "FULL"),
+    v1!("bf16", AMPERE, 128, Causal = "CAUSAL"),
+    v1!("bf16", AMPERE, 128, Any = "ANY"),
+    v1!("f16", TURING, 64, Full = "FULL"),
+    v1!("f16", TURING, 64, Causal = "CAUSAL"),
+    v1!("f16", TURING, 64, Any = "ANY"),
+    v1!("f16", TURING, 128, Full = "FULL"),
+    v1!("f16", TURING, 128, Causal = "CAUSAL"),
+    v1!("f16", TURING, 128, Any = "ANY"),
     // The ladder.
     v2!("bf16", 128, Full = "FULL"),
     v2!("bf16", 128, Causal = "CAUSAL"),
@@ -475,6 +471,9 @@ pub fn attention_by<T: Number>(
         lengths: address(options.lengths),
         lse: lse.map_or(0, |lse| lse.device_ptr_mut(&gpu.stream).0),
     };
+    // Where a warp of version 1 has two blocks of rows, half as many warps do: as in v1.cu.
+    let two = version == Version::V1 && (d == 64 || matches!(gpu.capability.0, 8 | 9));
+    let threads = if two { threads / 2 } else { threads };
     let tiles = (n as u32).div_ceil(rows);
     let heads = (b * h) as u32;
     let config = |blocks| LaunchConfig {

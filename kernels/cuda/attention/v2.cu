@@ -70,7 +70,7 @@ attention(T* __restrict__ out, const __grid_constant__ tensor_map q, const __gri
         wgmma_commit();
         wgmma_wait<0>();
         pin(s);
-        if (i < at.masked) hide(s, c, at.length, first_row, key, slope);
+        if (!at.whole(i)) hide(s, c, at.length, first_row, key, slope);
         float factor[2];
         if (sums.weigh(s, c.scale, factor)) rescale(o, factor);
         pack(p, s);

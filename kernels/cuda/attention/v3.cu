@@ -242,8 +242,17 @@ attention(T* __restrict__ out, const __grid_constant__ tensor_map q, const __gri
                     pack(p, s);
                 };
                 int i = 1;
-                for (; i < seen.masked; i++) turn(true, i);
-                for (; i < seen.tiles; i++) turn(false, i);
+                if (RULES == ANY) {
+                    for (; i < seen.tiles; i++) {
+                        if (seen.whole(i))
+                            turn(false, i);
+                        else
+                            turn(true, i);
+                    }
+                } else {
+                    for (; i < seen.masked; i++) turn(true, i);
+                    for (; i < seen.tiles; i++) turn(false, i);
+                }
                 if (!Q_IN_REGISTERS) free(&shared.q_empty);
 
                 mbarrier_wait(&shared.v_full[v_at.stage], v_at.parity);
