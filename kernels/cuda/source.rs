@@ -56,11 +56,13 @@ impl Source {
 pub const SOURCES: &[&[Source]] = &[
     super::adam8bit::SOURCES,
     super::attention::SOURCES,
+    super::attention::decode::SOURCES,
     super::cross_entropy::SOURCES,
     super::distillation::SOURCES,
     &super::gemm::PAIRS,
     &super::gemm::WARPS,
     super::layer_norm::SOURCES,
+    &super::limits::SOURCES,
     super::mixup::SOURCES,
     &super::quant::SOURCES,
     super::rope::SOURCES,
