@@ -20,6 +20,7 @@ import numpy
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.ao.quantization import PerChannelMinMaxObserver
 from torch.nn.attention.bias import causal_lower_right
 from torch.nn.attention.flex_attention import and_masks, create_mask, flex_attention
 
@@ -27,6 +28,7 @@ SEED = 20260101
 torch.manual_seed(SEED)
 torch.set_default_dtype(torch.float64)
 # That flex_attention runs uncompiled.
+warnings.filterwarnings("ignore", message="torch.quantize_per")
 warnings.filterwarnings("ignore", message="flex_attention called without torch.compile")
 cases = []
 
@@ -335,9 +337,42 @@ def causal_lm_objective():
          {"loss": loss, "perplexity": loss.exp(), "bits_per_byte": total / math.log(2) / size})
 
 
+def affine_quantization():
+    torch.manual_seed(SEED + 1)
+    # Scales that f32 holds exactly: PyTorch quantises in f32.
+    for bits, low, high in [(8, [-1.0, -0.25, 2.0], [2.984375, 3.734375, 3.984375]),
+                            (4, [-1.0, -3.5, 1.0], [2.75, 0.25, 3.75])]:
+        most = 2**bits - 1
+        low, high = torch.tensor(low), torch.tensor(high)
+        x = 4 * torch.rand(3, 16) * (high - low)[:, None] + low[:, None] - 1.5 * (high - low)[:, None]
+        x = (x * 256).round() / 256 + 1 / 1024
+        x[:, 0] = 0.0
+        observer = PerChannelMinMaxObserver(
+            ch_axis=0, dtype=torch.quint8, quant_min=0, quant_max=most)
+        observer(torch.stack([low, high], dim=1).float())
+        scale, zero_point = observer.calculate_qparams()
+        x_hat = torch.fake_quantize_per_channel_affine(
+            x.float(), scale.float(), zero_point.int(), 0, 0, most)
+        q = torch.quantize_per_channel(x.float(), scale.double(), zero_point.long(), 0, torch.quint8)
+        q = q.int_repr().clamp(0, most)
+        case("affine-quantization", f"{bits} bits, asymmetric",
+             "PerChannelMinMaxObserver, fake_quantize_per_channel_affine, quantize_per_channel",
+             dict(x=x, low=low, high=high, bits=float(bits), symmetric=0.0),
+             {"scale": scale.double(), "zero_point": zero_point.double(), "q": q.double(),
+              "x_hat": x_hat.double()})
+    most, scale = 127, torch.tensor([1 / 64, 1 / 32, 1 / 128])
+    low, high = -scale * most, scale * torch.tensor([most, 20.0, 90.0])
+    x_hat = torch.fake_quantize_per_channel_affine(
+        x.float(), scale.float(), torch.zeros(3).int(), 0, -most, most)
+    case("affine-quantization", "8 bits, symmetric", "fake_quantize_per_channel_affine",
+         dict(x=x, low=low, high=high, bits=8.0, symmetric=1.0),
+         {"scale": scale, "x_hat": x_hat.double()})
+
+
 for make in [stable_softmax, position_wise_ffn, encoder_decoder_block, sliding_window_attention,
              flash_attention, alibi, multi_head_attention, cross_attention, attention_mask, rope,
-             kv_cache, causal_lm_objective, einsum_attention, sinusoidal_position]:
+             kv_cache, causal_lm_objective, einsum_attention, sinusoidal_position,
+             affine_quantization]:
     make()
 
 made_with = (f"torch {torch.__version__}, numpy {numpy.__version__}, "
