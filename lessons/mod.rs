@@ -15,6 +15,7 @@ pub mod class_weighted_ce;
 pub mod cross_attention;
 pub mod encoder_decoder_block;
 pub mod flash_attention;
+pub mod group_quant_int4;
 pub mod kv_cache;
 pub mod layer_norm_residual;
 pub mod length_extrapolation;
@@ -62,6 +63,7 @@ pub const LESSONS: &[&Lesson] = &[
     &affine_quantization::LESSON,
     &calibration::LESSON,
     &weight_only_int8::LESSON,
+    &group_quant_int4::LESSON,
     &kv_cache::LESSON,
     &class_weighted_ce::LESSON,
 ];

@@ -13,6 +13,7 @@ mod tests;
 mod variants;
 
 pub use problem::{Exercise, candidate};
+pub use reference::norm;
 
 pub static LESSON: Lesson = Lesson {
     id: "weight-only-int8",
