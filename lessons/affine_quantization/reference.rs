@@ -30,7 +30,8 @@ impl Arguments {
             x: inputs.f64("x").into_dimensionality::<Ix2>().expect(CHECKED),
             low: row("low"),
             high: row("high"),
-            bits: inputs.number("bits"),
+            // Other numbers count as the nearest of these.
+            bits: inputs.number("bits").max(2.0).min(16.0),
             symmetric: inputs.number("symmetric") != 0.0,
         }
     }

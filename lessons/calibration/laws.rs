@@ -4,6 +4,7 @@ use super::problem::{tolerance, with_number, with_x, without_average};
 use super::reference::Arguments;
 use crate::lessons::affine_quantization::grid::Grid;
 use crate::problem::{Deviation, Law};
+use crate::tensor::Outputs;
 use crate::text::Text;
 use ndarray::{Axis, IxDyn};
 
@@ -35,7 +36,7 @@ pub const LAWS: &[Law] = &[
         kinds: &["ordinary", "after-relu", "outlier"],
         check: |inputs, run| {
             let negated = with_x(inputs, -inputs.float("x"));
-            Deviation::between(&run(inputs), &run(&negated), 2.0 * tolerance(inputs).value)
+            between(&run(inputs), &run(&negated), 2.0 * tolerance(inputs).value)
         },
     },
     Law {
@@ -52,7 +53,7 @@ pub const LAWS: &[Law] = &[
             once[0] *= 2.0;
             once[1] *= 4.0;
             let tol = 4.0 * tolerance(inputs).value + tolerance(&doubled).value;
-            Deviation::between(&once, &run(&doubled), tol)
+            between(&once, &run(&doubled), tol)
         },
     },
     Law {
@@ -68,7 +69,7 @@ pub const LAWS: &[Law] = &[
             let backwards: Vec<usize> = (0..x.shape()[0]).rev().collect();
             let turned = with_x(inputs, x.select(Axis(0), &backwards));
             let [first, second] = [run(inputs), run(&turned)].map(without_average);
-            Deviation::between(&first, &second, 2.0 * tolerance(inputs).value)
+            between(&first, &second, 2.0 * tolerance(inputs).value)
         },
     },
     Law {
@@ -121,3 +122,12 @@ pub const LAWS: &[Law] = &[
         },
     },
 ];
+
+/// The largest difference; infinite divergences must be the same.
+fn between(a: &Outputs, b: &Outputs, tol: f64) -> Deviation {
+    let finite = |outputs: &Outputs| -> Outputs {
+        let number = |x: &f64| if *x == f64::INFINITY { 1e9 } else { *x };
+        outputs.iter().map(|array| array.map(number)).collect()
+    };
+    Deviation::between(&finite(a), &finite(b), tol)
+}

@@ -20,12 +20,20 @@ pub struct Arguments {
 impl Arguments {
     pub fn of(inputs: &Inputs) -> Arguments {
         let x = inputs.f64("x").into_dimensionality::<Ix2>();
+        let x = x.expect("the rank was checked against the problem's args");
+        // Numbers beyond count as the nearest of these, and no data as one 0.
+        let within = |name: &str, low: f64, high: f64| inputs.number(name).max(low).min(high);
+        let bits = within("bits", 2.0, 16.0);
         Arguments {
-            x: x.expect("the rank was checked against the problem's args"),
-            bits: inputs.number("bits"),
-            percentile: inputs.number("percentile"),
+            x: if x.is_empty() {
+                Array2::zeros((1, 1))
+            } else {
+                x
+            },
+            bits,
+            percentile: within("percentile", 0.0, 100.0),
             averaging_constant: inputs.number("averaging_constant"),
-            bins: inputs.number("bins") as usize,
+            bins: within("bins", 2f64.powf(bits - 1.0), 65536.0) as usize,
         }
     }
 

@@ -37,13 +37,13 @@ fn thresholds_by_hand() {
 }
 
 #[test]
-fn an_outlier_moves_the_maximum_and_hardly_the_others() {
+fn an_outlier_moves_the_maximum_and_hardly_the_percentile() {
     let case = crate::check::case(&PROBLEM, "outlier", 0, &[]).unwrap();
     let inputs = (PROBLEM.inputs)(&case);
     let out = truth(&PROBLEM, &inputs);
     let max = max_abs(Arguments::of(&inputs).x.iter());
     assert_eq!(out[0][0], max);
-    assert!(out[0][2] < 0.2 * max && out[0][4] < 0.5 * max, "{}", out[0]);
+    assert!(out[0][2] < 0.2 * max, "{}", out[0]);
 }
 
 #[test]

@@ -88,6 +88,17 @@ pub const BUGS: &[Bug] = &[
             "沿 k 每 group_size 个相邻权重单独求最小、最大值。",
         ],
     ),
+    bug(
+        "group-straddles-rows",
+        [
+            "with groups of the flattened matrix, reshape(−1, group_size), which straddle rows where these are not whole groups",
+            "但分组是在展平的矩阵上做的（reshape(−1, group_size)），行长不是整组时会跨行",
+        ],
+        [
+            "Group within each row; the last group of a row may be short.",
+            "在每行之内分组，行末的组可以更短。",
+        ],
+    ),
     // Zero point.
     bug(
         "zero-not-rounded",

@@ -287,8 +287,8 @@ fn straddle(lang: Lang) -> String {
 
 fn disagree(lang: Lang) -> String {
     let head = lang.pick(
-        "256×512, σ .02, groups of 128     notes: error %  codes a group   min/max: error %",
-        "256×512，σ .02，128 一组          笔记：误差 %    每组用到的码    min/max：误差 %",
+        "256×512, σ .02, groups of 128     notes: error %  codes a group   0 … 15: error %",
+        "256×512，σ .02，128 一组          笔记：误差 %    每组用到的码    0 … 15：误差 %",
     );
     let line = |shift: f64| {
         let w = normal("w", 256, 512).mapv(|w| 0.02 * (w + shift));
@@ -313,23 +313,18 @@ fn disagree(lang: Lang) -> String {
             "mean {shift:>4}σ                        {:<15.2} {:<15.1} {:.2}",
             error(by_group(&w, 128, notes_back)),
             codes / groups as f64,
-            error(by_group(&w, 128, |group| {
-                // Shifted by the minimum, as Q4_1 does: all 16 codes at any distance from 0.
-                let (low, high) = ends(group);
-                let grid = Grid::asymmetric(0.0, high - low, 4.0);
-                group.iter().map(|w| low + grid.nearest(w - low)).collect()
-            })),
+            error(by_group(&w, 128, nearest(asymmetric))),
         )
     };
-    let mut far = ndarray::Array1::from_elem(16, 0.25);
+    let mut far = ndarray::Array1::from_elem(16, 0.376);
     far[0] = -1.0;
     let back = notes_back(far.view());
     let clipped = lang.pick(
         format!(
-            "15 weights of .25 and one of −1: the notes return {:.3} for −1",
+            "15 weights of .376 and one of −1: the notes return {:.3} for −1",
             back[0]
         ),
-        format!("15 个 .25 和一个 −1：笔记把 −1 还原成 {:.3}", back[0]),
+        format!("15 个 .376 和一个 −1：笔记把 −1 还原成 {:.3}", back[0]),
     );
     format!("{head}\n{}\n{}\n{clipped}\n", line(0.0), line(10.0))
 }

@@ -73,22 +73,22 @@ pub const LAWS: &[Law] = &[
         },
     },
     Law {
-        id: "smaller-groups",
+        id: "zero-is-exact",
         sentence: Text::new(
-            "with groups half as large no step is larger",
-            "组缩小一半，步长不会变大",
+            "a weight of 0 has its group's zero point as its code: it comes back as exactly 0",
+            "值为 0 的权重，其码就是所在组的 zero_point：还原后恰为 0",
         ),
         except: &[],
-        kinds: &["ordinary", "one-sign", "larger-groups"],
+        kinds: &["ordinary", "short-group", "one-sign"],
         check: |inputs, run| {
-            let given = Arguments::of(inputs);
-            let half = (given.group_size / 2).max(1) as f64;
-            let finer = inputs.clone().with("group_size", Value::Number(half));
-            let [coarse, fine] = [run(inputs), run(&finer)];
-            let excess = fine[1]
-                .indexed_iter()
-                .map(|(at, fine)| fine - coarse[1][[at[0], at[1] / 2]]);
-            worst(excess, tolerance(inputs).value)
+            let mut w = inputs.float("w").clone();
+            w.index_axis_mut(Axis(1), 1).fill(0.0);
+            let outputs = run(&inputs.clone().with("w", Value::Float(w)));
+            let Some([q, _, zero]) = parts(&outputs) else {
+                return BROKEN;
+            };
+            let gaps = q.column(1).to_owned() - zero.column(0);
+            worst(gaps.iter().map(|gap| gap.abs()), 0.0)
         },
     },
     Law {
@@ -100,31 +100,16 @@ pub const LAWS: &[Law] = &[
         except: &[],
         kinds: &["ordinary", "short-group"],
         check: |inputs, run| {
-            let row = inputs.float("w").select(Axis(0), &[2]);
+            let row = inputs.float("w").select(Axis(0), &[1]);
             let all = run(inputs);
             let want = vec![
-                all[0].select(Axis(0), &[2]),
-                all[1].select(Axis(0), &[2]),
-                all[2].select(Axis(0), &[2]),
-                all[3].select(Axis(1), &[2]),
+                all[0].select(Axis(0), &[1]),
+                all[1].select(Axis(0), &[1]),
+                all[2].select(Axis(0), &[1]),
+                all[3].select(Axis(1), &[1]),
             ];
             let alone = run(&inputs.clone().with("w", Value::Float(row)));
             Deviation::between(&alone, &want, 2.0 * tolerance(inputs).value)
-        },
-    },
-    Law {
-        id: "any-data",
-        sentence: Text::new(
-            "bytes, scales and zeros do not depend on x: rounding to nearest looks at no data (GPTQ does)",
-            "字节、scale、zero 与 x 无关：就近取整不看数据（GPTQ 才看）",
-        ),
-        except: &[],
-        kinds: &["ordinary", "zero-group"],
-        check: |inputs, run| {
-            let other = inputs.float("x").mapv(|x| 3.0 - 2.0 * x);
-            let other = inputs.clone().with("x", Value::Float(other));
-            let [first, second] = [run(inputs), run(&other)].map(|outputs| outputs[..3].to_vec());
-            Deviation::between(&first, &second, 0.0)
         },
     },
 ];

@@ -23,7 +23,17 @@ pub fn variant(inputs: &Inputs, v: &Variant) -> Outputs {
         (scale, zero) = (first(&scale), first(&zero));
         given.group_size = asked;
     }
-    let (s, z) = (given.spread(&scale), given.spread(&zero));
+    let (mut s, mut z) = (given.spread(&scale), given.spread(&zero));
+    if v.has("group-straddles-rows") {
+        // Groups of the flattened matrix; a row's group is told the grid of its first weight.
+        let flat: Vec<f64> = given.w.iter().copied().collect();
+        let grids: Vec<(f64, f64)> = flat.chunks(asked).map(|g| grid(g.into())).collect();
+        let at = |i: usize, j: usize| grids[(i * k + j) / asked];
+        s = Array2::from_shape_fn(s.dim(), |(i, j)| at(i, j).0);
+        z = Array2::from_shape_fn(z.dim(), |(i, j)| at(i, j).1);
+        scale = Array2::from_shape_fn(scale.dim(), |(i, g)| at(i, g * asked).0);
+        zero = Array2::from_shape_fn(zero.dim(), |(i, g)| at(i, g * asked).1);
+    }
     let steps = match v.has("mean-as-zero") {
         true => (&given.w - &z) / &s,
         false => &given.w / &s,
@@ -109,7 +119,7 @@ fn packed(q: &Array2<f64>, v: &Variant) -> Array2<f64> {
         });
     }
     if v.has("halves-packed") {
-        return &bits.slice(s![.., ..half]) + &(&bits.slice(s![.., half..]) * 16.0);
+        return &bits.slice(s![.., ..half]) + &(&bits.slice(s![.., half..2 * half]) * 16.0);
     }
     pack(&bits)
 }

@@ -39,21 +39,6 @@ pub const LAWS: &[Law] = &[
         },
     },
     Law {
-        id: "any-data",
-        sentence: Text::new(
-            "codes and scales do not depend on the activations: there is nothing to calibrate",
-            "码和 scale 与激活无关：没有什么可校准的",
-        ),
-        except: &[],
-        kinds: &["ordinary", "outliers"],
-        check: |inputs, run| {
-            let other = with(inputs, "x", inputs.float("x").mapv(|x| 3.0 - x));
-            let [mut first, mut second] = [run(inputs), run(&other)];
-            (first[0], second[0]) = (ArrayD::zeros(vec![0]), ArrayD::zeros(vec![0]));
-            Deviation::between(&first, &second, 0.0)
-        },
-    },
-    Law {
         id: "linear-in-x",
         sentence: Text::new(
             "the sum of two activations gives the sum of their results: activations are not rounded",

@@ -154,6 +154,27 @@ fn nibble(q: f32) -> u8 {
     q as i8 as u8 & 15
 }
 
+/// `w.reshape(-1, g)`: the grid of weight (i, j) is that of flat group (i·k + j)/g.
+fn flattened(x: &Tensor, w: &Tensor, group_size: f64) -> Four {
+    let (n, k, g) = (w.shape()[0], w.shape()[1], group_size as usize);
+    let flat: Vec<f32> = w.iter().copied().collect();
+    let grids: Vec<(f32, f32)> = flat.chunks(g).map(RIGHT.grid).collect();
+    let at = |i: usize, j: usize| grids[(i * k + j) / g];
+    let code = |(i, j): (usize, usize)| (RIGHT.code)(w[[i, j]], at(i, j).0, at(i, j).1);
+    let q = Array2::from_shape_fn((n, k), code);
+    let back = Array2::from_shape_fn((n, k), |(i, j)| at(i, j).0 * (q[[i, j]] - at(i, j).1));
+    let packed = Array2::from_shape_fn((n, k / 2), |(i, j)| {
+        q[[i, 2 * j]] + 16.0 * q[[i, 2 * j + 1]]
+    });
+    let groups = (n, k.div_ceil(g));
+    (
+        packed.into_dyn(),
+        Array2::from_shape_fn(groups, |(i, j)| at(i, j * g).0).into_dyn(),
+        Array2::from_shape_fn(groups, |(i, j)| at(i, j * g).1).into_dyn(),
+        einsum("m k, n k -> m n", &[x, &back.into_dyn()]),
+    )
+}
+
 pub fn wrong() -> Named<&'static str> {
     vec![
         boxed(
@@ -256,6 +277,7 @@ pub fn wrong() -> Named<&'static str> {
                 ..RIGHT
             }),
         ),
+        boxed("group-straddles-rows", candidate(flattened)),
         boxed(
             "zero-not-rounded",
             made(Parts {

@@ -135,7 +135,7 @@ fn no_guard(x: &Tensor, w: &Tensor) -> Three {
     (after(x, &q, &scale), q, scale)
 }
 
-fn in_eight_bits(x: &[f32]) -> impl Fn(f32) -> f32 {
+fn in_eight_bits(x: &[f32]) -> impl Fn(f32) -> f32 + use<> {
     let scale = largest(x) / 127.0;
     move |x| {
         if scale > 0.0 {
