@@ -1,6 +1,7 @@
 //! What must hold for every right implementation.
 
-use super::problem::{product, tolerance};
+use super::problem::tolerance;
+use super::production::product;
 use super::reference::{Arguments, unpack};
 use crate::problem::{Deviation, Law};
 use crate::tensor::{Outputs, Value};

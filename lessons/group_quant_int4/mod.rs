@@ -7,6 +7,7 @@ mod bugs;
 mod claims;
 mod laws;
 mod problem;
+mod production;
 mod reference;
 #[cfg(test)]
 mod tests;

@@ -2,18 +2,17 @@
 
 use super::bugs::BUGS;
 use super::laws::LAWS;
-use super::reference::{Arguments, reference, unpack};
+use super::production::{matrix, prepare};
+use super::reference::{Arguments, reference};
 use super::variants::variant;
 use crate::kernels::cpu::{Tier, threads};
-use crate::kernels::quant::{Misfit, PackedInt4, w4a16};
 use crate::lessons::affine_quantization::grid::{settled, settled_high};
 use crate::ops::einsum;
 use crate::problem::{
-    Arg, ArgKind, Case, Kind, Prepared, Problem, Production, Setting, Tolerance, Variant, Work,
+    Arg, ArgKind, Case, Kind, Problem, Production, Setting, Tolerance, Variant, Work,
 };
-use crate::tensor::{Inputs, Outputs, Tensor, Value, max_abs};
+use crate::tensor::{Inputs, Value, max_abs};
 use crate::text::Text;
-use ndarray::{Array2, ArrayD, Ix2, s};
 use rand::RngExt;
 
 crate::exercise!(x: tensor, w: tensor, group_size: number);
@@ -221,87 +220,4 @@ pub fn tolerance(inputs: &Inputs) -> Tolerance {
             k + 8
         ),
     }
-}
-
-fn matrix(a: &ArrayD<f64>) -> Array2<f64> {
-    let matrix = a.clone().into_dimensionality::<Ix2>();
-    matrix.unwrap_or_else(|_| Array2::zeros((0, 0)))
-}
-
-/// The W4A16 kernel's product of `x` with packed weights of an answer, `[m n]`. Rows that are no whole
-/// groups are padded with codes that stand for 0.
-///
-/// # Errors
-/// The kernel's, where it cannot take these weights.
-pub fn product(inputs: &Inputs, outputs: &Outputs) -> Result<Tensor, Misfit> {
-    let weights = Weights::of(inputs, outputs)?;
-    let mut y = Tensor::zeros(vec![weights.m, weights.packed.n()]);
-    weights.multiply(y.as_slice_mut().unwrap_or_default())?;
-    Ok(y)
-}
-
-/// Packed weights as the kernel takes them, and activations padded to the same rows.
-struct Weights {
-    packed: PackedInt4,
-    x: Vec<f32>,
-    m: usize,
-}
-
-impl Weights {
-    fn of(inputs: &Inputs, outputs: &Outputs) -> Result<Weights, Misfit> {
-        let given = Arguments::of(inputs);
-        let (k, group_size) = (given.w.ncols(), given.group_size);
-        let padded = k.next_multiple_of(group_size);
-        let [packed, scale, zero] = [0, 1, 2].map(|i| matrix(&outputs[i]));
-        let mut codes = given.spread_padded(&zero, padded);
-        let own = unpack(&packed);
-        let width = own.ncols().min(k);
-        codes
-            .slice_mut(s![.., ..width])
-            .assign(&own.slice(s![.., ..width]));
-        let bytes: Vec<u8> = super::reference::pack(&codes)
-            .iter()
-            .map(|byte| *byte as u8)
-            .collect();
-        let scales: Vec<f32> = scale.iter().map(|s| *s as f32).collect();
-        let zeros: Vec<u8> = zero.iter().map(|z| *z as u8).collect();
-        let mut x = Array2::zeros((given.x.nrows(), padded));
-        let floats = given.x.mapv(|x| x as f32);
-        x.slice_mut(s![.., ..k]).assign(&floats);
-        let n = given.w.nrows();
-        Ok(Weights {
-            packed: PackedInt4::new(&bytes, &scales, Some(&zeros), [n, padded], group_size)?,
-            m: x.nrows(),
-            x: x.into_iter().collect(),
-        })
-    }
-
-    fn multiply(&self, y: &mut [f32]) -> Result<(), Misfit> {
-        w4a16(y, &self.x, &self.packed, self.m)
-    }
-}
-
-impl Arguments {
-    /// A number of each group at each place of a row of `width`.
-    fn spread_padded(&self, groups: &Array2<f64>, width: usize) -> Array2<f64> {
-        Array2::from_shape_fn((groups.nrows(), width), |(i, j)| {
-            groups[[i, j / self.group_size]]
-        })
-    }
-}
-
-/// Codes, scales and zero points come beforehand, once for a model; the kernel is the product.
-fn prepare(inputs: &Inputs) -> Prepared<'_> {
-    let outputs = variant(inputs, &Variant::default());
-    let weights = Weights::of(inputs, &outputs);
-    let single = |a: &ArrayD<f64>| a.mapv(|x| x as f32);
-    let given: Vec<Tensor> = outputs.iter().map(single).collect();
-    Prepared::new(given, move |outputs| {
-        let y = outputs[3].as_slice_mut().unwrap_or_default();
-        let done = weights.as_ref().map(|weights| weights.multiply(y));
-        if !matches!(done, Ok(Ok(()))) {
-            // Shapes were checked against `args`; the judge shows NaN as a failure of the kernel.
-            y.fill(f32::NAN);
-        }
-    })
 }

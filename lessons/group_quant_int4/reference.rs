@@ -45,7 +45,14 @@ impl Arguments {
 
     /// A number of each group at each of its weights: `[n k]`.
     pub fn spread(&self, groups: &Array2<f64>) -> Array2<f64> {
-        Array2::from_shape_fn(self.w.dim(), |(i, j)| groups[[i, j / self.group_size]])
+        self.spread_over(groups, self.w.ncols())
+    }
+
+    /// The same for rows of `width`: `[n width]`.
+    pub fn spread_over(&self, groups: &Array2<f64>, width: usize) -> Array2<f64> {
+        Array2::from_shape_fn((groups.nrows(), width), |(i, j)| {
+            groups[[i, j / self.group_size]]
+        })
     }
 }
 
