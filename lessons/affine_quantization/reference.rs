@@ -20,6 +20,7 @@ pub struct Arguments {
 }
 
 impl Arguments {
+    #[expect(clippy::manual_clamp, reason = "NaN becomes a limit")]
     pub fn of(inputs: &Inputs) -> Arguments {
         const CHECKED: &str = "ranks were checked against the problem's args";
         let row = |name: &str| {

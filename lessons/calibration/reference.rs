@@ -98,7 +98,7 @@ pub fn reference(inputs: &Inputs, trace: &mut Trace) -> Outputs {
     trace
         .step("mse", "mean (x − Q_T(x))²", "k n -> t", &mse)
         .note(format!(
-            "least with {best} of {bins} bins; {:.2} times that at the maximum",
+            "least with {best} of {bins} bins; the maximum has {:.2} times as much",
             mse[mse.len() - 1] / mse[best - levels]
         ));
 

@@ -86,7 +86,7 @@ pub fn reference(inputs: &Inputs, trace: &mut Trace) -> Outputs {
     let (s, z) = (given.spread(&scale), given.spread(&zero));
     let q = ((w / &s).mapv(f64::round_ties_even) + &z).mapv(|q| q.clamp(0.0, 15.0));
     trace
-        .step("q", "clamp(round(w/s) + z)", "n k, n groups -> n k", &q)
+        .step("q", "clamp(round(w/s) + z)", "n k -> n k", &q)
         .note(format!(
             "codes 0 … 15: {}",
             histogram(q.iter().copied(), [-0.5, 15.5], 16)
@@ -107,7 +107,7 @@ pub fn reference(inputs: &Inputs, trace: &mut Trace) -> Outputs {
     // ŵ = s·(q − z): what a kernel makes of the bytes, in registers [n k].
     let w_hat = (&q - &z) * &s;
     trace
-        .step("w_hat", "s·(q − z)", "n k, n groups -> n k", &w_hat)
+        .step("w_hat", "s·(q − z)", "n k -> n k", &w_hat)
         .note(format!(
             "error {:.2} % of the weights (RMS), at most {:.3} steps",
             100.0 * norm(&(&w_hat - w).into_dyn()) / norm(&w.clone().into_dyn()),

@@ -39,9 +39,10 @@ pub fn variant(inputs: &Inputs, v: &Variant) -> Outputs {
         false => &given.w / &s,
     };
     let q = Array2::from_shape_fn(steps.dim(), |at| {
-        let round = match v.has("truncates") {
-            true => f64::trunc,
-            false => f64::round_ties_even,
+        // Cut off in f32, in which 15 steps may be a little less.
+        let round = |steps: f64| match v.has("truncates") {
+            true => f64::from((given.w[at] as f32 / s[at] as f32).trunc()),
+            false => steps.round_ties_even(),
         };
         if v.has("mean-as-zero") {
             round(steps[at]).clamp(-8.0, 7.0)

@@ -43,16 +43,20 @@ pub fn variant(inputs: &Inputs, v: &Variant) -> Outputs {
         let columns = w.map_axis(Axis(0), |column| or_one(max_abs(column.into_dyn()) / 127.0));
         steps = columns.insert_axis(Axis(0));
     }
-    let q = (&w / &steps).mapv(|steps| {
-        let code = match v.has("truncates") {
-            true => steps.trunc(),
-            false => steps.round_ties_even(),
-        };
-        match v.has("wraps-around") {
-            true => (code + 128.0).rem_euclid(256.0) - 128.0,
-            false => code.clamp(-127.0, 127.0),
-        }
-    });
+    let truncated = |w: f64, scale: f64| f64::from((w as f32 / scale as f32).trunc());
+    let q = ndarray::Zip::from(&w)
+        .and_broadcast(&steps)
+        .map_collect(|&w, &scale| {
+            // In f32, in which the largest weight of a row may be a little less than 127 steps.
+            let code = match v.has("truncates") {
+                true => truncated(w, scale),
+                false => (w / scale).round_ties_even(),
+            };
+            match v.has("wraps-around") {
+                true => (code + 128.0).rem_euclid(256.0) - 128.0,
+                false => code.clamp(-127.0, 127.0),
+            }
+        });
     let acc = match v.has("product-of-floats") {
         true => einsum(
             "m k, n k -> m n",
