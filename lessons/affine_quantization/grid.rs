@@ -21,7 +21,8 @@ impl Grid {
         let scale = or_one((high - low) / most);
         Grid {
             scale,
-            zero_point: (-low / scale).round_ties_even(),
+            // Not −low/scale, which is −0 where low is 0.
+            zero_point: (0.0 - low / scale).round_ties_even(),
             least: 0.0,
             most,
         }
