@@ -390,32 +390,20 @@ fn zeros(lang: Lang) -> String {
 }
 
 fn product(lang: Lang) -> String {
-    let (w, x) = (normal("w", 2, 64), normal("x", 1, 64));
-    let codes = by_group(&w, 64, |group| notes(group).2);
-    let back = by_group(&w, 64, nearest(asymmetric));
-    let show = |w: &Array2<f64>| {
-        let y = x.dot(&w.t());
-        format!("{:.3} {:.3}", y[[0, 0]], y[[0, 1]])
-    };
+    let (w, x) = (normal("w", 64, 128), normal("x", 16, 128));
+    let y = x.dot(&w.t());
+    let error = |w: Array2<f64>| 100.0 * size(&(x.dot(&w.t()) - &y)) / size(&y);
+    let codes = error(by_group(&w, 128, |group| notes(group).2));
+    let right = error(by_group(&w, 128, nearest(asymmetric)));
     let names = lang.pick(
         [
-            "x·Wᵀ:",
-            "x·codesᵀ, all that the notes return:",
-            "x·ŵᵀ with ŵ = s·(q − z):",
+            "error of x·codesᵀ, all that the notes return:",
+            "error of x·ŵᵀ with ŵ = s·(q − z):",
         ],
         [
-            "x·Wᵀ：",
-            "x·码ᵀ（笔记返回的只有这些）：",
-            "x·ŵᵀ，ŵ = s·(q − z)：",
+            "x·码ᵀ 的误差（笔记返回的只有码）：",
+            "x·ŵᵀ 的误差，ŵ = s·(q − z)：",
         ],
     );
-    format!(
-        "{} {}\n{} {}\n{} {}\n",
-        names[0],
-        show(&w),
-        names[1],
-        show(&codes),
-        names[2],
-        show(&back)
-    )
+    format!("{} {codes:.1} %\n{} {right:.1} %\n", names[0], names[1])
 }
