@@ -287,7 +287,8 @@ fn answer(outputs: &mut [Tensor], x: &[f32], given: &Arguments) -> Result<(), ca
     let batches: Vec<f32> = x.chunks(given.x.ncols()).map(calibrate::max_abs).collect();
     let max = calibrate::max_abs(&batches);
     let c = given.averaging_constant as f32;
-    let average = batches.iter().fold(batches[0], |t, m| t + c * (m - t));
+    let first = batches.first().copied().unwrap_or(0.0);
+    let average = batches.iter().fold(first, |t, m| t + c * (m - t));
     let [thresholds, mse, divergence] = outputs else {
         return Ok(());
     };
