@@ -1,10 +1,12 @@
 //! Production kernels: slices in, slices out. They know no lesson.
 
 pub mod adam8bit;
+pub mod affine;
 pub mod alibi;
 pub mod amx;
 pub mod attention;
 pub mod attention_bf16;
+pub mod calibrate;
 pub mod cpu;
 pub mod cross_entropy;
 #[cfg(feature = "cuda")]

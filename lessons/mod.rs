@@ -3,11 +3,13 @@
 //! A concept may have further exercises. Each is a lesson of its own (id, problem, quiz, trace) in a
 //! folder within the concept's, stands behind it in LESSONS, and has a line in PARENTS.
 
+pub mod affine_quantization;
 pub mod alibi;
 pub mod attention;
 pub mod attention_complexity;
 pub mod attention_expressivity;
 pub mod attention_mask;
+pub mod calibration;
 pub mod causal_lm_objective;
 pub mod class_weighted_ce;
 pub mod cross_attention;
@@ -15,6 +17,7 @@ pub mod encoder_decoder_block;
 pub mod flash_attention;
 #[cfg(feature = "cuda")]
 pub mod gpu;
+pub mod group_quant_int4;
 pub mod kv_cache;
 pub mod layer_norm_residual;
 pub mod length_extrapolation;
@@ -27,6 +30,7 @@ pub mod sinusoidal_position;
 pub mod sliding_window_attention;
 pub mod stable_softmax;
 pub mod tokens_and_embedding;
+pub mod weight_only_int8;
 
 #[cfg(test)]
 mod tests;
@@ -58,6 +62,10 @@ pub const LESSONS: &[&Lesson] = &[
     &position_interpolation::LESSON,
     &ntk_rope::LESSON,
     &sliding_window_attention::LESSON,
+    &affine_quantization::LESSON,
+    &calibration::LESSON,
+    &weight_only_int8::LESSON,
+    &group_quant_int4::LESSON,
     &kv_cache::LESSON,
     &class_weighted_ce::LESSON,
 ];

@@ -20,6 +20,7 @@ import numpy
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.ao.quantization import MovingAverageMinMaxObserver, PerChannelMinMaxObserver
 from torch.nn.attention.bias import causal_lower_right
 from torch.nn.attention.flex_attention import and_masks, create_mask, flex_attention
 
@@ -27,6 +28,7 @@ SEED = 20260101
 torch.manual_seed(SEED)
 torch.set_default_dtype(torch.float64)
 # That flex_attention runs uncompiled.
+warnings.filterwarnings("ignore", message="torch.quantize_per")
 warnings.filterwarnings("ignore", message="flex_attention called without torch.compile")
 cases = []
 
@@ -335,9 +337,121 @@ def causal_lm_objective():
          {"loss": loss, "perplexity": loss.exp(), "bits_per_byte": total / math.log(2) / size})
 
 
+def affine_quantization():
+    torch.manual_seed(SEED + 1)
+    # Scales that f32 holds exactly: PyTorch quantises in f32.
+    for bits, low, high in [(8, [-1.0, -0.25, 2.0], [2.984375, 3.734375, 3.984375]),
+                            (4, [-1.0, -3.5, 1.0], [2.75, 0.25, 3.75])]:
+        most = 2**bits - 1
+        low, high = torch.tensor(low), torch.tensor(high)
+        x = 4 * torch.rand(3, 16) * (high - low)[:, None] + low[:, None] - 1.5 * (high - low)[:, None]
+        x = (x * 256).round() / 256 + 1 / 1024
+        x[:, 0] = 0.0
+        observer = PerChannelMinMaxObserver(
+            ch_axis=0, dtype=torch.quint8, quant_min=0, quant_max=most)
+        observer(torch.stack([low, high], dim=1).float())
+        scale, zero_point = observer.calculate_qparams()
+        x_hat = torch.fake_quantize_per_channel_affine(
+            x.float(), scale.float(), zero_point.int(), 0, 0, most)
+        q = torch.quantize_per_channel(x.float(), scale.double(), zero_point.long(), 0, torch.quint8)
+        q = q.int_repr().clamp(0, most)
+        case("affine-quantization", f"{bits} bits, asymmetric",
+             "PerChannelMinMaxObserver, fake_quantize_per_channel_affine, quantize_per_channel",
+             dict(x=x, low=low, high=high, bits=float(bits), symmetric=0.0),
+             {"scale": scale.double(), "zero_point": zero_point.double(), "q": q.double(),
+              "x_hat": x_hat.double()})
+    most, scale = 127, torch.tensor([1 / 64, 1 / 32, 1 / 128])
+    low, high = -scale * most, scale * torch.tensor([most, 20.0, 90.0])
+    x_hat = torch.fake_quantize_per_channel_affine(
+        x.float(), scale.float(), torch.zeros(3).int(), 0, -most, most)
+    case("affine-quantization", "8 bits, symmetric", "fake_quantize_per_channel_affine",
+         dict(x=x, low=low, high=high, bits=8.0, symmetric=1.0),
+         {"scale": scale, "x_hat": x_hat.double()})
+
+
+def calibration():
+    torch.manual_seed(SEED + 2)
+    bits, bins, percentile, constant = 3, 32, 90.0, 0.25
+    levels = 2 ** (bits - 1)
+    # Bins are 1/8 wide, and no number is at an edge but the largest.
+    x = (draw(3, 40) * torch.tensor([1.0, 2.0, 0.5])[:, None] * 16).round() / 16 + 1 / 32
+    x = x.clamp(-3.0, 3.0)
+    x[1, 7] = -4.0
+    observer = MovingAverageMinMaxObserver(averaging_constant=constant)
+    for batch in x:
+        observer(batch.abs().float())
+    sizes = x.abs().flatten()
+    counts, edges = torch.histogram(sizes, bins, range=(0.0, 4.0))
+    mse, divergence = [], []
+    for kept in range(levels, bins + 1):
+        scale = edges[kept] / (levels - 1)
+        codes = torch.round(x / scale).clamp(1 - levels, levels - 1)
+        mse.append(F.mse_loss(codes * scale, x))
+        inside = counts[:kept]
+        p, level = inside.clone(), torch.arange(kept) * levels // kept
+        p[-1] += counts[kept:].sum()
+        sums, used = torch.zeros(levels), torch.zeros(levels)
+        sums.index_add_(0, level, inside)
+        used.index_add_(0, level, (inside > 0).double())
+        q = torch.where(inside > 0, (sums / used)[level], 0.0)
+        pair = [torch.distributions.Categorical(probs=counts) for counts in [p, q]]
+        exact = torch.distributions.kl_divergence(*pair)
+        # Categorical clamps probabilities of 0.
+        divergence.append(torch.tensor(math.inf) if ((p > 0) & (q == 0)).any() else exact)
+    mse, divergence = torch.stack(mse), torch.stack(divergence)
+    thresholds = torch.stack([sizes.max(), observer.max_val.double(),
+                              sizes.quantile(percentile / 100),
+                              edges[levels + mse.argmin()], edges[levels + divergence.argmin()]])
+    case("calibration", "three batches, 3 bits",
+         "MovingAverageMinMaxObserver, quantile, histogram, distributions.kl_divergence",
+         dict(x=x, bits=float(bits), percentile=percentile, averaging_constant=constant,
+              bins=float(bins)),
+         {"thresholds": thresholds, "mse": mse, "divergence": divergence, "counts": counts})
+
+
+def weight_only_int8():
+    torch.manual_seed(SEED + 3)
+    # Scales are powers of two, which PyTorch's f32 holds exactly.
+    scale = torch.tensor([1 / 64, 1 / 8, 1 / 32])
+    x, codes = draw(2, 10), torch.rand(3, 10) * 250 - 125
+    codes = (codes * 4).round() / 4 + 1 / 8
+    codes[torch.arange(3), torch.tensor([2, 5, 9])] = torch.tensor([127.0, -127.0, 127.0])
+    w = codes * scale[:, None]
+    stored = torch.quantize_per_channel(w.float(), scale, torch.zeros(3).long(), 0, torch.qint8)
+    case("weight-only-int8", "three outputs", "quantize_per_channel, F.linear", dict(x=x, w=w),
+         {"y": F.linear(x, stored.dequantize().double()), "q": stored.int_repr().double(),
+          "scale": stored.q_per_channel_scales()})
+
+
+def group_quant_int4():
+    torch.manual_seed(SEED + 4)
+    n, k, g = 3, 24, 8
+    # Steps of each group, from -5 to 10, from 0 to 15 or from -15 to 0.
+    steps = torch.rand(n, k // g, g) * 15 + torch.tensor([-5.0, 0.0, -15.0])[:, None, None]
+    steps = (steps * 8).round() / 8 + 1 / 32
+    low = torch.tensor([-5.0, 0.0, -15.0])[:, None].expand(n, k // g)
+    steps = steps.clamp(low[..., None] + 1 / 4, low[..., None] + 15 - 1 / 4)
+    steps[..., 1], steps[..., 6] = low, low + 15
+    w = (steps * torch.tensor([1 / 4, 1 / 32, 1 / 8])[:, None]).reshape(n * k // g, g)
+    x = draw(2, k)
+    observer = PerChannelMinMaxObserver(ch_axis=0, dtype=torch.quint8, quant_min=0, quant_max=15)
+    observer(w.float())
+    scale, zero = observer.calculate_qparams()
+    stored = torch.quantize_per_channel(w.float(), scale.double(), zero.long(), 0, torch.quint8)
+    q = stored.int_repr().reshape(n, k)
+    packed = q[:, 0::2] | q[:, 1::2] << 4
+    groups = (n, k // g)
+    case("group-quant-int4", "three groups a row", "PerChannelMinMaxObserver, quantize_per_channel",
+         dict(x=x, w=w.reshape(n, k), group_size=float(g)),
+         {"packed": packed.double(), "scale": scale.double().reshape(groups),
+          "zero": zero.double().reshape(groups),
+          "y": F.linear(x, stored.dequantize().double().reshape(n, k))})
+
+
 for make in [stable_softmax, position_wise_ffn, encoder_decoder_block, sliding_window_attention,
              flash_attention, alibi, multi_head_attention, cross_attention, attention_mask, rope,
-             kv_cache, causal_lm_objective, einsum_attention, sinusoidal_position]:
+             kv_cache, causal_lm_objective, einsum_attention, sinusoidal_position,
+             affine_quantization, calibration, weight_only_int8, group_quant_int4]:
     make()
 
 made_with = (f"torch {torch.__version__}, numpy {numpy.__version__}, "
