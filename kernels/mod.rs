@@ -13,6 +13,7 @@ pub mod distillation;
 pub mod embedding;
 pub mod ffn;
 pub mod gemm;
+pub mod gptq;
 pub mod layer_norm;
 pub mod machine;
 pub mod mask;

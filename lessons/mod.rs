@@ -13,6 +13,7 @@ pub mod class_weighted_ce;
 pub mod cross_attention;
 pub mod encoder_decoder_block;
 pub mod flash_attention;
+pub mod gptq;
 pub mod kv_cache;
 pub mod layer_norm_residual;
 pub mod length_extrapolation;
@@ -56,6 +57,7 @@ pub const LESSONS: &[&Lesson] = &[
     &position_interpolation::LESSON,
     &ntk_rope::LESSON,
     &sliding_window_attention::LESSON,
+    &gptq::LESSON,
     &kv_cache::LESSON,
     &class_weighted_ce::LESSON,
 ];
