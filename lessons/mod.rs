@@ -17,6 +17,7 @@ pub mod gptq;
 pub mod kv_cache;
 pub mod layer_norm_residual;
 pub mod length_extrapolation;
+pub mod logit_distillation;
 pub mod multi_head_attention;
 pub mod ntk_rope;
 pub mod position_interpolation;
@@ -58,6 +59,7 @@ pub const LESSONS: &[&Lesson] = &[
     &ntk_rope::LESSON,
     &sliding_window_attention::LESSON,
     &gptq::LESSON,
+    &logit_distillation::LESSON,
     &kv_cache::LESSON,
     &class_weighted_ce::LESSON,
 ];

@@ -26,7 +26,8 @@ mod styles {
         pub mod kv_cache;
     pub mod layer_norm_residual;
     pub mod length_extrapolation;
-        pub mod multi_head_attention;
+    pub mod logit_distillation;
+    pub mod multi_head_attention;
     pub mod ntk_rope;
     pub mod position_interpolation;
     pub mod position_wise_ffn;
@@ -171,7 +172,7 @@ macro_rules! prove {
         }
     )*};
 }
-prove!(tokens_and_embedding stable_softmax attention einsum_attention attention_mask multi_head_attention cross_attention layer_norm_residual position_wise_ffn encoder_decoder_block causal_lm_objective attention_expressivity attention_complexity flash_attention sinusoidal_position rope alibi length_extrapolation position_interpolation ntk_rope sliding_window_attention gptq kv_cache class_weighted_ce);
+prove!(tokens_and_embedding stable_softmax attention einsum_attention attention_mask multi_head_attention cross_attention layer_norm_residual position_wise_ffn encoder_decoder_block causal_lm_objective attention_expressivity attention_complexity flash_attention sinusoidal_position rope alibi length_extrapolation position_interpolation ntk_rope sliding_window_attention gptq logit_distillation kv_cache class_weighted_ce);
 /// Lessons with a memory stage: lean answers pass it, greedy ones with right values do not.
 mod memory {
     use super::*;
