@@ -14,6 +14,7 @@ pub mod embedding;
 pub mod ffn;
 pub mod gemm;
 pub mod gptq;
+pub mod hidden_distillation;
 pub mod layer_norm;
 pub mod machine;
 pub mod mask;

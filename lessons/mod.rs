@@ -14,6 +14,7 @@ pub mod cross_attention;
 pub mod encoder_decoder_block;
 pub mod flash_attention;
 pub mod gptq;
+pub mod hidden_state_distillation;
 pub mod kv_cache;
 pub mod layer_norm_residual;
 pub mod length_extrapolation;
@@ -60,6 +61,7 @@ pub const LESSONS: &[&Lesson] = &[
     &sliding_window_attention::LESSON,
     &gptq::LESSON,
     &logit_distillation::LESSON,
+    &hidden_state_distillation::LESSON,
     &kv_cache::LESSON,
     &class_weighted_ce::LESSON,
 ];

@@ -23,7 +23,8 @@ mod styles {
     pub mod encoder_decoder_block;
     pub mod flash_attention;
     pub mod gptq;
-        pub mod kv_cache;
+    pub mod hidden_state_distillation;
+    pub mod kv_cache;
     pub mod layer_norm_residual;
     pub mod length_extrapolation;
     pub mod logit_distillation;
@@ -172,7 +173,7 @@ macro_rules! prove {
         }
     )*};
 }
-prove!(tokens_and_embedding stable_softmax attention einsum_attention attention_mask multi_head_attention cross_attention layer_norm_residual position_wise_ffn encoder_decoder_block causal_lm_objective attention_expressivity attention_complexity flash_attention sinusoidal_position rope alibi length_extrapolation position_interpolation ntk_rope sliding_window_attention gptq logit_distillation kv_cache class_weighted_ce);
+prove!(tokens_and_embedding stable_softmax attention einsum_attention attention_mask multi_head_attention cross_attention layer_norm_residual position_wise_ffn encoder_decoder_block causal_lm_objective attention_expressivity attention_complexity flash_attention sinusoidal_position rope alibi length_extrapolation position_interpolation ntk_rope sliding_window_attention gptq logit_distillation hidden_state_distillation kv_cache class_weighted_ce);
 /// Lessons with a memory stage: lean answers pass it, greedy ones with right values do not.
 mod memory {
     use super::*;
