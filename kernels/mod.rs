@@ -28,3 +28,4 @@ pub mod simd;
 pub mod sinusoidal;
 pub mod softmax;
 pub mod stream;
+pub mod w8a8;

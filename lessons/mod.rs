@@ -28,6 +28,7 @@ pub mod sinusoidal_position;
 pub mod sliding_window_attention;
 pub mod stable_softmax;
 pub mod tokens_and_embedding;
+pub mod w8a8_quantization;
 
 #[cfg(test)]
 mod tests;
@@ -60,6 +61,7 @@ pub const LESSONS: &[&Lesson] = &[
     &ntk_rope::LESSON,
     &sliding_window_attention::LESSON,
     &gptq::LESSON,
+    &w8a8_quantization::LESSON,
     &logit_distillation::LESSON,
     &hidden_state_distillation::LESSON,
     &kv_cache::LESSON,

@@ -37,7 +37,8 @@ mod styles {
     pub mod sliding_window_attention;
     pub mod stable_softmax;
     pub mod tokens_and_embedding;
-    }
+    pub mod w8a8_quantization;
+}
 
 type Named<T> = Vec<(T, Box<dyn Candidate>)>;
 
@@ -173,7 +174,7 @@ macro_rules! prove {
         }
     )*};
 }
-prove!(tokens_and_embedding stable_softmax attention einsum_attention attention_mask multi_head_attention cross_attention layer_norm_residual position_wise_ffn encoder_decoder_block causal_lm_objective attention_expressivity attention_complexity flash_attention sinusoidal_position rope alibi length_extrapolation position_interpolation ntk_rope sliding_window_attention gptq logit_distillation hidden_state_distillation kv_cache class_weighted_ce);
+prove!(tokens_and_embedding stable_softmax attention einsum_attention attention_mask multi_head_attention cross_attention layer_norm_residual position_wise_ffn encoder_decoder_block causal_lm_objective attention_expressivity attention_complexity flash_attention sinusoidal_position rope alibi length_extrapolation position_interpolation ntk_rope sliding_window_attention gptq w8a8_quantization logit_distillation hidden_state_distillation kv_cache class_weighted_ce);
 /// Lessons with a memory stage: lean answers pass it, greedy ones with right values do not.
 mod memory {
     use super::*;
