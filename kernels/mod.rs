@@ -11,6 +11,7 @@ pub mod cross_entropy;
 pub mod cuda;
 pub mod distillation;
 pub mod embedding;
+pub mod fake_quant;
 pub mod ffn;
 pub mod gemm;
 pub mod gptq;

@@ -23,6 +23,7 @@ pub mod multi_head_attention;
 pub mod ntk_rope;
 pub mod position_interpolation;
 pub mod position_wise_ffn;
+pub mod qat_fake_quant;
 pub mod rope;
 pub mod sinusoidal_position;
 pub mod sliding_window_attention;
@@ -62,6 +63,7 @@ pub const LESSONS: &[&Lesson] = &[
     &sliding_window_attention::LESSON,
     &gptq::LESSON,
     &w8a8_quantization::LESSON,
+    &qat_fake_quant::LESSON,
     &logit_distillation::LESSON,
     &hidden_state_distillation::LESSON,
     &kv_cache::LESSON,

@@ -32,7 +32,8 @@ mod styles {
     pub mod ntk_rope;
     pub mod position_interpolation;
     pub mod position_wise_ffn;
-        pub mod rope;
+    pub mod qat_fake_quant;
+    pub mod rope;
     pub mod sinusoidal_position;
     pub mod sliding_window_attention;
     pub mod stable_softmax;
@@ -174,7 +175,7 @@ macro_rules! prove {
         }
     )*};
 }
-prove!(tokens_and_embedding stable_softmax attention einsum_attention attention_mask multi_head_attention cross_attention layer_norm_residual position_wise_ffn encoder_decoder_block causal_lm_objective attention_expressivity attention_complexity flash_attention sinusoidal_position rope alibi length_extrapolation position_interpolation ntk_rope sliding_window_attention gptq w8a8_quantization logit_distillation hidden_state_distillation kv_cache class_weighted_ce);
+prove!(tokens_and_embedding stable_softmax attention einsum_attention attention_mask multi_head_attention cross_attention layer_norm_residual position_wise_ffn encoder_decoder_block causal_lm_objective attention_expressivity attention_complexity flash_attention sinusoidal_position rope alibi length_extrapolation position_interpolation ntk_rope sliding_window_attention gptq w8a8_quantization qat_fake_quant logit_distillation hidden_state_distillation kv_cache class_weighted_ce);
 /// Lessons with a memory stage: lean answers pass it, greedy ones with right values do not.
 mod memory {
     use super::*;
