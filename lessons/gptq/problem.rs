@@ -192,7 +192,7 @@ pub static PROBLEM: Problem = Problem {
         ),
         kind(
             "correlated",
-            &[("r", 24), ("c", 16), ("n", 64), ("group_size", 16)],
+            &[("r", 15), ("c", 16), ("n", 64), ("group_size", 16)],
             Text::new(
                 "a layer large enough to measure the loss",
                 "大到足以衡量损失的一层",
@@ -267,7 +267,7 @@ fn inputs(case: &Case) -> Inputs {
             let mut near = rounding(&inputs) * run.growth;
             if *variant != Variant::default() {
                 // Some wrong answers grow without bounds, and no weight would do.
-                near = near.min(5e-4);
+                near = near.min(1e-4);
             }
             for (again, margin) in again.iter_mut().zip(run.margins) {
                 *again |= !(margin > near);
