@@ -18,19 +18,24 @@ pub mod flash_attention;
 #[cfg(feature = "cuda")]
 pub mod gpu;
 pub mod group_quant_int4;
+pub mod gptq;
+pub mod hidden_state_distillation;
 pub mod kv_cache;
 pub mod layer_norm_residual;
 pub mod length_extrapolation;
+pub mod logit_distillation;
 pub mod multi_head_attention;
 pub mod ntk_rope;
 pub mod position_interpolation;
 pub mod position_wise_ffn;
+pub mod qat_fake_quant;
 pub mod rope;
 pub mod sinusoidal_position;
 pub mod sliding_window_attention;
 pub mod stable_softmax;
 pub mod tokens_and_embedding;
 pub mod weight_only_int8;
+pub mod w8a8_quantization;
 
 #[cfg(test)]
 mod tests;
@@ -66,6 +71,11 @@ pub const LESSONS: &[&Lesson] = &[
     &calibration::LESSON,
     &weight_only_int8::LESSON,
     &group_quant_int4::LESSON,
+    &gptq::LESSON,
+    &w8a8_quantization::LESSON,
+    &qat_fake_quant::LESSON,
+    &logit_distillation::LESSON,
+    &hidden_state_distillation::LESSON,
     &kv_cache::LESSON,
     &class_weighted_ce::LESSON,
 ];

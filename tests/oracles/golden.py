@@ -448,11 +448,130 @@ def group_quant_int4():
           "y": F.linear(x, stored.dequantize().double().reshape(n, k))})
 
 
+def on_its_own(make):
+    """Draws that do not depend on what was drawn before: cases may be added in any order."""
+    torch.manual_seed(SEED + len(make.__name__))
+    make()
+
+
+def gptq():
+    # By its definition: after each column the weights that are left are the least squares solution for
+    # those that are fixed. No Cholesky, no recursion.
+    r, c, n, bits, percdamp = 3, 6, 16, 3, 0.01
+    most = 2 ** (bits - 1) - 1
+    for group, act_order, dead in [(6, 0, False), (4, 0, True), (2, 1, False)]:
+        weight = draw(r, c)
+        x = ((draw(n, 2) @ draw(2, c) + draw(n, c)) * 16).round() / 16 * torch.arange(1, c + 1)
+        if dead:
+            x[:, 3] = 0
+        gram = x.T @ x * 2 / n
+        diagonal = gram.diag().clone()
+        order = diagonal.argsort(descending=True) if act_order else torch.arange(c)
+        w = weight.clone()
+        w[:, diagonal == 0] = 0
+        h = gram + torch.diag((diagonal == 0).double() + percdamp * diagonal.mean())
+        w, h = w[:, order], h[order][:, order]
+        fixed = torch.zeros(r, 0)
+        for i in range(c):
+            # min over the free weights f of the damped loss: H_ff (f - w_f) = -H_fk (q - w_k)
+            moved = -torch.linalg.solve(h[i:, i:], h[i:, :i] @ (fixed - w[:, :i]).T).T
+            now = w[:, i:] + moved
+            if i % group == 0:
+                scale = now[:, :group].abs().amax(1) / most
+                scale[scale == 0] = 1
+            q = (now[:, 0] / scale).round().clamp(-most, most) * scale
+            fixed = torch.cat([fixed, q[:, None]], 1)
+        case("gptq", f"groups of {group}, act-order {act_order}" + (", a dead input" if dead else ""),
+             "torch.linalg.solve for the free weights after every column",
+             dict(weight=weight, x=x, bits=float(bits), group_size=float(group),
+                  percdamp=percdamp, act_order=float(act_order)),
+             {"w_hat": fixed[:, order.argsort()]})
+
+
+def logit_distillation():
+    n, c, t, alpha, beta = 4, 5, 3.0, 0.25, 0.75
+    student, teacher = draw(n, c, scale=2.0).requires_grad_(), draw(n, c, scale=2.0)
+    for ignored in [False, True]:
+        targets = torch.randint(0, c, (n,))
+        keep = torch.ones(n, dtype=torch.bool)
+        if ignored:
+            targets[1], keep[1] = -100, False
+        soft = F.kl_div(F.log_softmax(student[keep] / t, -1), F.softmax(teacher[keep] / t, -1),
+                        reduction="batchmean") * t * t
+        loss = alpha * F.cross_entropy(student, targets) + beta * soft
+        case("logit-distillation", "a row ignored" if ignored else "all rows",
+             "F.kl_div(batchmean)·T², F.cross_entropy, autograd",
+             dict(student=student, teacher=teacher, targets=targets, temperature=t, alpha=alpha,
+                  beta=beta),
+             {"loss": loss, "grad": torch.autograd.grad(loss, student)[0]})
+
+
+def hidden_state_distillation():
+    l, m, n, p, q = 3, 7, 4, 3, 5
+    student, teacher = draw(l, n, p), draw(m, n, q)
+    projection = nn.Linear(p, q, bias=False)
+    w = draw(p, q)
+    projection.weight.data = w.T.contiguous()
+    for mask in [torch.ones(n, dtype=torch.int64), torch.tensor([1, 1, 0, 0])]:
+        keep = mask.bool()
+        loss = sum(F.mse_loss(projection(student[i][keep]), teacher[3 * i][keep]) for i in range(l))
+        grad = torch.autograd.grad(loss, projection.weight)[0].T
+        case("hidden-state-distillation", f"2 layers of 6, {int(mask.sum())} of {n} tokens",
+             "nn.Linear, F.mse_loss, autograd",
+             dict(student=student, teacher=teacher, projection=w, mask=mask),
+             {"loss": loss, "grad_projection": grad})
+
+
+def w8a8_quantization():
+    # PyTorch's own quantizer and product of integers, in between.
+    n, c, r, alpha = 3, 6, 4, 0.5
+    x, weight = draw(n, c) * torch.tensor([1, 1, 40, 1, 1, 1]), draw(r, c, scale=0.5)
+    act_max = draw(c).abs() + torch.tensor([2, 2, 80, 2, 2, 2])
+    smooth = act_max**alpha / weight.abs().amax(0) ** (1 - alpha)
+
+    def quantize(rows):
+        scale = rows.abs().amax(1) / 127
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            codes = torch.quantize_per_channel(rows.float(), scale, torch.zeros(len(rows)), 0,
+                                               torch.qint8)
+        return codes.int_repr(), scale
+
+    (q_x, s_x), (q_w, s_w) = quantize(x / smooth), quantize(weight * smooth)
+    sums = torch._int_mm(F.pad(q_x, (0, 10, 0, 29)), F.pad(q_w, (0, 10, 0, 4)).T)[:n, :r]
+    case("w8a8-quantization", "an outlier of 40", "torch.quantize_per_channel, torch._int_mm",
+         dict(x=x, weight=weight, act_max=act_max, alpha=alpha),
+         {"y": sums.double() * s_x[:, None] * s_w})
+
+
+def qat_fake_quant():
+    # In f32, as PyTorch has it: with a scale, values and a factor that are exact.
+    n, c, scale, zero_point, qmin, qmax = 4, 4, 0.25, 1, 0, 4
+    x = ((torch.randn(n, c) * 16).round() / 16 + 1 / 32).float().requires_grad_()
+    grad_out = draw(n, c).float()
+    s = torch.tensor([scale], dtype=torch.float32, requires_grad=True)
+    z = torch.tensor([float(zero_point)], dtype=torch.float32)
+    factor = (n * c * qmax) ** -0.5
+    learned = torch._fake_quantize_learnable_per_tensor_affine(x, s, z, qmin, qmax, factor)
+    fixed = torch.fake_quantize_per_tensor_affine(x, scale, zero_point, qmin, qmax)
+    assert torch.equal(learned, fixed)
+    grad_scale = torch.autograd.grad((learned * grad_out).sum(), s)[0][0]
+    grad_x = torch.autograd.grad((fixed * grad_out).sum(), x)[0]
+    case("qat-fake-quant", "codes 0 to 4, zero-point 1",
+         "torch.fake_quantize_per_tensor_affine, _fake_quantize_learnable_per_tensor_affine, autograd",
+         dict(x=x, grad_out=grad_out, scale=scale, zero_point=float(zero_point), qmin=float(qmin),
+              qmax=float(qmax)),
+         {"x_hat": fixed, "grad_x": grad_x, "grad_scale": grad_scale})
+
+
 for make in [stable_softmax, position_wise_ffn, encoder_decoder_block, sliding_window_attention,
              flash_attention, alibi, multi_head_attention, cross_attention, attention_mask, rope,
              kv_cache, causal_lm_objective, einsum_attention, sinusoidal_position,
              affine_quantization, calibration, weight_only_int8, group_quant_int4]:
     make()
+for make in [gptq, w8a8_quantization, qat_fake_quant, logit_distillation,
+             hidden_state_distillation]:
+    on_its_own(make)
 
 made_with = (f"torch {torch.__version__}, numpy {numpy.__version__}, "
              f"Python {platform.python_version()}, float64, seed {SEED}")
