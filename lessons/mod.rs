@@ -16,6 +16,7 @@ pub mod flash_attention;
 pub mod kv_cache;
 pub mod layer_norm_residual;
 pub mod length_extrapolation;
+pub mod methods;
 pub mod multi_head_attention;
 pub mod ntk_rope;
 pub mod position_interpolation;
