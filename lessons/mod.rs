@@ -13,9 +13,11 @@ pub mod class_weighted_ce;
 pub mod cross_attention;
 pub mod encoder_decoder_block;
 pub mod flash_attention;
+pub mod hessian_saliency;
 pub mod kv_cache;
 pub mod layer_norm_residual;
 pub mod length_extrapolation;
+pub mod magnitude_pruning;
 pub mod methods;
 pub mod multi_head_attention;
 pub mod ntk_rope;
@@ -25,6 +27,7 @@ pub mod rope;
 pub mod sinusoidal_position;
 pub mod sliding_window_attention;
 pub mod stable_softmax;
+pub mod structured_pruning;
 pub mod tokens_and_embedding;
 
 #[cfg(test)]
@@ -57,6 +60,9 @@ pub const LESSONS: &[&Lesson] = &[
     &position_interpolation::LESSON,
     &ntk_rope::LESSON,
     &sliding_window_attention::LESSON,
+    &magnitude_pruning::LESSON,
+    &hessian_saliency::LESSON,
+    &structured_pruning::LESSON,
     &kv_cache::LESSON,
     &class_weighted_ce::LESSON,
 ];

@@ -22,9 +22,11 @@ mod styles {
     pub mod einsum_attention;
     pub mod encoder_decoder_block;
     pub mod flash_attention;
+    pub mod hessian_saliency;
     pub mod kv_cache;
     pub mod layer_norm_residual;
     pub mod length_extrapolation;
+    pub mod magnitude_pruning;
     pub mod multi_head_attention;
     pub mod ntk_rope;
     pub mod position_interpolation;
@@ -33,6 +35,7 @@ mod styles {
     pub mod sinusoidal_position;
     pub mod sliding_window_attention;
     pub mod stable_softmax;
+    pub mod structured_pruning;
     pub mod tokens_and_embedding;
 }
 
@@ -170,7 +173,7 @@ macro_rules! prove {
         }
     )*};
 }
-prove!(tokens_and_embedding stable_softmax attention einsum_attention attention_mask multi_head_attention cross_attention layer_norm_residual position_wise_ffn encoder_decoder_block causal_lm_objective attention_expressivity attention_complexity flash_attention sinusoidal_position rope alibi length_extrapolation position_interpolation ntk_rope sliding_window_attention kv_cache class_weighted_ce);
+prove!(tokens_and_embedding stable_softmax attention einsum_attention attention_mask multi_head_attention cross_attention layer_norm_residual position_wise_ffn encoder_decoder_block causal_lm_objective attention_expressivity attention_complexity flash_attention sinusoidal_position rope alibi length_extrapolation position_interpolation ntk_rope sliding_window_attention magnitude_pruning hessian_saliency structured_pruning kv_cache class_weighted_ce);
 /// Lessons with a memory stage: lean answers pass it, greedy ones with right values do not.
 mod memory {
     use super::*;
