@@ -15,15 +15,18 @@ pub mod class_weighted_ce;
 pub mod cross_attention;
 pub mod encoder_decoder_block;
 pub mod flash_attention;
+pub mod gptq;
 #[cfg(feature = "cuda")]
 pub mod gpu;
 pub mod group_quant_int4;
-pub mod gptq;
+pub mod hessian_saliency;
 pub mod hidden_state_distillation;
 pub mod kv_cache;
 pub mod layer_norm_residual;
 pub mod length_extrapolation;
 pub mod logit_distillation;
+pub mod magnitude_pruning;
+pub mod methods;
 pub mod multi_head_attention;
 pub mod ntk_rope;
 pub mod position_interpolation;
@@ -33,9 +36,10 @@ pub mod rope;
 pub mod sinusoidal_position;
 pub mod sliding_window_attention;
 pub mod stable_softmax;
+pub mod structured_pruning;
 pub mod tokens_and_embedding;
-pub mod weight_only_int8;
 pub mod w8a8_quantization;
+pub mod weight_only_int8;
 
 #[cfg(test)]
 mod tests;
@@ -74,6 +78,9 @@ pub const LESSONS: &[&Lesson] = &[
     &gptq::LESSON,
     &w8a8_quantization::LESSON,
     &qat_fake_quant::LESSON,
+    &magnitude_pruning::LESSON,
+    &hessian_saliency::LESSON,
+    &structured_pruning::LESSON,
     &logit_distillation::LESSON,
     &hidden_state_distillation::LESSON,
     &kv_cache::LESSON,

@@ -23,6 +23,7 @@ from torch import nn
 from torch.ao.quantization import MovingAverageMinMaxObserver, PerChannelMinMaxObserver
 from torch.nn.attention.bias import causal_lower_right
 from torch.nn.attention.flex_attention import and_masks, create_mask, flex_attention
+from torch.nn.utils import prune
 
 SEED = 20260101
 torch.manual_seed(SEED)
@@ -564,13 +565,78 @@ def qat_fake_quant():
          {"x_hat": fixed, "grad_x": grad_x, "grad_scale": grad_scale})
 
 
+def magnitude_pruning():
+    layers, n, k, lr, momentum = 3, 4, 6, 0.125, 0.75
+    # Different sizes, since PyTorch does not say which of equal weights goes.
+    sizes = torch.randperm(layers * n * k).reshape(layers, n, k).double() / 16
+    w = sizes * torch.randn(layers, n, k).sign() / torch.tensor([1.0, 2.0, 4.0])[:, None, None]
+    velocity, grad = draw(layers, n, k), draw(layers, n, k)
+    for sparsity in [0.5, 0.8125]:
+        mask, pruned, after = torch.zeros_like(w), torch.zeros_like(w), torch.zeros_like(w)
+        for i in range(layers):
+            layer = nn.Linear(k, n, bias=False)
+            layer.weight.data.copy_(w[i])
+            prune.l1_unstructured(layer, "weight", amount=sparsity)
+            mask[i], pruned[i] = layer.weight_mask, layer.weight.detach()
+            optimizer = torch.optim.SGD([layer.weight_orig], lr=lr, momentum=momentum)
+            layer.weight_orig.grad = grad[i].clone()
+            optimizer.state[layer.weight_orig]["momentum_buffer"] = velocity[i].clone()
+            optimizer.step()
+            after[i] = layer.weight_orig.detach() * layer.weight_mask
+        case("magnitude-pruning", f"sparsity {sparsity}",
+             "prune.l1_unstructured, torch.optim.SGD(momentum)",
+             dict(w=w, velocity=velocity, grad=grad, sparsity=sparsity, lr=lr, momentum=momentum),
+             {"mask": mask, "pruned": pruned, "next": after})
+
+
+def hessian_saliency():
+    # Autograd's Hessian of the layer's own error, PyTorch's inverse, and the kept weights by a solver.
+    n, k, t, percdamp = 2, 5, 12, 0.25
+    w, grad, x = draw(n, k), draw(n, k), draw(t, k, scale=2.0)
+    x[:, 1:] += x[:, :-1]
+    mask = torch.tensor([[1, 0, 1, 0, 1], [0, 0, 1, 1, 1]]).double()
+
+    def error(row):
+        return F.mse_loss(x @ row, x @ w[0])
+
+    hessian = torch.autograd.functional.hessian(error, w[0])
+    hessian = hessian + percdamp * hessian.diagonal().mean() * torch.eye(k)
+    inverse = torch.linalg.inv(hessian)
+    pruned = torch.zeros_like(w)
+    for row, kept, weights in zip(pruned, mask.bool(), w):
+        delta = torch.linalg.solve(hessian[kept][:, kept], hessian[kept][:, ~kept] @ weights[~kept])
+        row[kept] = weights[kept] + delta
+    case("hessian-saliency", "correlated inputs",
+         "torch.autograd.functional.hessian, torch.linalg.inv, torch.linalg.solve",
+         dict(w=w, grad=grad, x=x, mask=mask, percdamp=percdamp),
+         {"taylor": (grad * w).abs(), "obd": w**2 * hessian.diagonal() / 2,
+          "obs": w**2 / inverse.diagonal() / 2, "pruned": pruned})
+
+
+def structured_pruning():
+    b, d, h, o, keep = 3, 4, 7, 2, 3
+    x, w1, b1, w2, b2 = draw(b, d), draw(h, d), draw(h), draw(o, h), draw(o)
+    first, second = nn.Linear(d, h), nn.Linear(h, o)
+    for parameter, values in zip([first.weight, first.bias, second.weight, second.bias],
+                                 [w1, b1, w2, b2]):
+        parameter.data.copy_(values)
+    # PyTorch's mask of rows; where row and bias are 0, SiLU passes 0 on.
+    prune.ln_structured(first, "weight", amount=h - keep, n=2, dim=0)
+    rows = first.weight_mask[:, 0].bool()
+    first.bias.data *= rows
+    y = nn.Sequential(first, nn.SiLU(), second)(x)
+    case("structured-pruning", "three of seven units", "prune.ln_structured(n=2, dim=0), nn.SiLU",
+         dict(x=x, w1=w1, b1=b1, w2=w2, b2=b2, keep=float(keep)),
+         {"kept_w1": first.weight[rows], "kept_b1": b1[rows], "kept_w2": w2[:, rows], "y": y})
+
+
 for make in [stable_softmax, position_wise_ffn, encoder_decoder_block, sliding_window_attention,
              flash_attention, alibi, multi_head_attention, cross_attention, attention_mask, rope,
              kv_cache, causal_lm_objective, einsum_attention, sinusoidal_position,
              affine_quantization, calibration, weight_only_int8, group_quant_int4]:
     make()
 for make in [gptq, w8a8_quantization, qat_fake_quant, logit_distillation,
-             hidden_state_distillation]:
+             hidden_state_distillation, magnitude_pruning, hessian_saliency, structured_pruning]:
     on_its_own(make)
 
 made_with = (f"torch {torch.__version__}, numpy {numpy.__version__}, "
