@@ -3,7 +3,10 @@
 use crate::kernels::cuda::{Gpu, Trouble};
 use crate::problem::Problem;
 use crate::tensor::{Inputs, Outputs, Tensor};
+use crate::text::Text;
 use cudarc::driver::CudaSlice;
+use half::bf16;
+use rand::{RngExt, SeedableRng, rngs::StdRng};
 use std::fmt;
 use std::rc::Rc;
 
@@ -28,6 +31,41 @@ pub struct Launch {
     pub run: Box<dyn FnMut() -> Result<(), Trouble>>,
     /// What it wrote: the first of the problem's outputs.
     pub values: Box<dyn FnMut() -> Result<Outputs, Trouble>>,
+}
+
+/// A kernel's versions, from the plainest on, each of which runs: what its speed was made of.
+pub struct Ladder {
+    pub lesson: &'static str,
+    /// `1×16 heads, 4096 tokens, d = 128, bf16`
+    pub case: &'static str,
+    pub flops: f64,
+    pub bytes: f64,
+    /// The outputs that every version must have, computed on the CPU, and how far one may be off.
+    pub truth: fn() -> (Outputs, f64),
+    pub rungs: &'static [Rung],
+}
+
+/// One version.
+pub struct Rung {
+    pub name: &'static str,
+    /// What it has that the one before has not.
+    pub adds: Text,
+    /// Puts the operands on the GPU. Fails where the version does not run on this one.
+    pub prepare: fn(&'static Gpu) -> Result<Launch, Trouble>,
+}
+
+/// Every ladder.
+pub const LADDERS: &[Ladder] = &[
+    super::attention::gpu::LADDER,
+    super::group_quant_int4::gpu::ONE,
+    super::group_quant_int4::gpu::MANY,
+];
+
+/// Numbers from −1 to 1 that bf16 holds, the same in each run.
+pub fn noise(seed: u64, len: usize) -> Vec<bf16> {
+    let mut rng = StdRng::seed_from_u64(seed);
+    let draw = |_| bf16::from_f32(rng.random_range(-1.0..1.0));
+    (0..len).map(draw).collect()
 }
 
 /// Every such lesson.

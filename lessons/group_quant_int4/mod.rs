@@ -5,6 +5,8 @@ use crate::text::Text;
 
 mod bugs;
 mod claims;
+#[cfg(feature = "cuda")]
+pub mod gpu;
 mod laws;
 mod problem;
 mod production;

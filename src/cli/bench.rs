@@ -6,7 +6,7 @@ use super::wrap::wrap;
 use super::{Session, check, markdown, picture};
 use crate::bench::{Bench, Growth, Learner, Row, bench, growth};
 use crate::check::{Options, Verdict};
-use crate::cuda::Measured;
+use crate::cuda::{Climbed, Measured, climb};
 use crate::kernels::machine::Machine;
 use crate::lesson::Lesson;
 use crate::show::{Curve, Plot, Style, si};
@@ -51,6 +51,14 @@ pub const VERB: Verb = Verb {
             ),
         },
         Arg {
+            name: "versions",
+            shape: Shape::Flag,
+            about: Text::new(
+                "the CUDA kernel's versions, from the plainest on: what each step bought",
+                "CUDA 内核的各个版本，从最朴素的开始：每一步带来多少",
+            ),
+        },
+        Arg {
             name: "save",
             shape: Shape::Option("FILE"),
             about: Text::new(
@@ -69,6 +77,14 @@ fn run(session: &mut Session, values: &Values) -> Result<ExitCode, String> {
     let seconds = values.number("seconds")?.unwrap_or(2).min(600);
     let lang = session.lang;
     let budget = Duration::from_secs(seconds);
+    if values.flag("versions") {
+        let climbed = climb(lesson, Duration::from_secs(60), lang)?;
+        session.say(match values.json() {
+            true => serde_json::json!(climbed).to_string(),
+            false => versions(&climbed, session.width, lang),
+        });
+        return Ok(ExitCode::SUCCESS);
+    }
     if let Some(axes) = values.text("grow") {
         if values.text("file").is_some() {
             return Err(lang.pick(
@@ -323,6 +339,44 @@ pub fn text(bench: &Bench, width: usize, lang: Lang) -> String {
         out += &line(row, lang);
     }
     out
+}
+
+/// A kernel's versions, one below the other.
+fn versions(climbed: &[Climbed], width: usize, lang: Lang) -> String {
+    let mut out = String::new();
+    for ladder in climbed {
+        let (copy, tensor) = (ladder.copy_gb_s, ladder.tensor_gflop_s / 1e3);
+        let head = lang.pick(
+            format!(
+                "{}: copies {copy:.0} GB/s, tensor cores {tensor:.0} TFLOP/s",
+                ladder.gpu
+            ),
+            format!(
+                "{}：拷贝 {copy:.0} GB/s，tensor core {tensor:.0} TFLOP/s",
+                ladder.gpu
+            ),
+        );
+        out += &wrap(&format!("{}\n", ladder.case.bold()), width, 2);
+        out += &wrap(&format!("{head}\n"), width, 2);
+        let mut first = None;
+        for step in &ladder.steps {
+            let figures = match (step.seconds, &step.trouble) {
+                (Some(seconds), _) => {
+                    let times = *first.get_or_insert(seconds) / seconds;
+                    let (tflops, bytes) =
+                        (ladder.flops / seconds / 1e12, ladder.bytes / seconds / 1e9);
+                    let time = time(seconds);
+                    format!("{time:>9}  {tflops:6.1} TFLOP/s  {bytes:6.0} GB/s  {times:5.2}×")
+                }
+                (None, Some(trouble)) => trouble.clone(),
+                (None, None) => String::new(),
+            };
+            out += &wrap(&format!("  {} {figures}\n", step.name.cyan()), width, 5);
+            out += &wrap(&format!("     {}\n", step.adds.dimmed()), width, 5);
+        }
+        out.push('\n');
+    }
+    out.trim_end().to_string()
 }
 
 /// What the GPU can do, and how right its kernel is.

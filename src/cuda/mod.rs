@@ -5,11 +5,13 @@
 //! in a child of this process, since a context does not survive a fork: see `check::isolate`.
 
 mod candidate;
+mod ladder;
 mod launch;
 mod production;
 mod starter;
 
 pub use candidate::Kernel;
+pub use ladder::{Climbed, Step, climb};
 pub use launch::Launch;
 pub use production::{Measured, Timed, measure};
 pub use starter::{signature, starter};
