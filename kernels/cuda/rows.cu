@@ -19,7 +19,7 @@
 
 // 16 bytes as four words, and what they mean only where it is computed with: a compiler that sees 16-bit numbers
 // gives each a register of its own.
-template <class T> struct Vec {
+template <class T> struct alignas(16) Vec {
     static constexpr int N = 16 / sizeof(T);
     u32 word[4];
 };
@@ -248,7 +248,7 @@ __device__ inline void arrived() {
 
 // Where this thread's vectors wait: `slot` counts those of all operands.
 template <class T> __device__ inline Vec<T>* waiting(int slot) {
-    extern __shared__ u64 stage[];
+    extern __shared__ vec16<u32> stage[];
     return reinterpret_cast<Vec<T>*>(stage) + slot * BLOCK + threadIdx.x;
 }
 

@@ -123,10 +123,12 @@ mod tests {
             return;
         };
         let sources: Vec<&Source> = SOURCES.iter().copied().flatten().collect();
-        let complaints = sources.par_iter().flat_map_iter(|source| {
-            let archs = ARCHS.iter().filter(|(_, has)| source.gpus.has(*has));
-            archs.filter_map(|(arch, _)| {
-                let words = complaint(source, &nvrtc, arch)?;
+        let nvrtc = &nvrtc;
+        let complaints = sources.into_par_iter().flat_map_iter(|source| {
+            let archs = ARCHS.into_iter();
+            let archs = archs.filter(move |(_, capability)| source.gpus.has(*capability));
+            archs.filter_map(move |(arch, _)| {
+                let words = complaint(source, nvrtc, arch)?;
                 Some(format!(
                     "{} {:?} {arch}: {words}",
                     source.file, source.defines
