@@ -3,30 +3,43 @@
 //! A concept may have further exercises. Each is a lesson of its own (id, problem, quiz, trace) in a
 //! folder within the concept's, stands behind it in LESSONS, and has a line in PARENTS.
 
+pub mod affine_quantization;
 pub mod alibi;
 pub mod attention;
 pub mod attention_complexity;
 pub mod attention_expressivity;
 pub mod attention_mask;
+pub mod calibration;
 pub mod causal_lm_objective;
 pub mod class_weighted_ce;
 pub mod cross_attention;
 pub mod encoder_decoder_block;
 pub mod flash_attention;
+pub mod gptq;
 #[cfg(feature = "cuda")]
 pub mod gpu;
+pub mod group_quant_int4;
+pub mod hessian_saliency;
+pub mod hidden_state_distillation;
 pub mod kv_cache;
 pub mod layer_norm_residual;
 pub mod length_extrapolation;
+pub mod logit_distillation;
+pub mod magnitude_pruning;
+pub mod methods;
 pub mod multi_head_attention;
 pub mod ntk_rope;
 pub mod position_interpolation;
 pub mod position_wise_ffn;
+pub mod qat_fake_quant;
 pub mod rope;
 pub mod sinusoidal_position;
 pub mod sliding_window_attention;
 pub mod stable_softmax;
+pub mod structured_pruning;
 pub mod tokens_and_embedding;
+pub mod w8a8_quantization;
+pub mod weight_only_int8;
 
 #[cfg(test)]
 mod tests;
@@ -58,6 +71,18 @@ pub const LESSONS: &[&Lesson] = &[
     &position_interpolation::LESSON,
     &ntk_rope::LESSON,
     &sliding_window_attention::LESSON,
+    &affine_quantization::LESSON,
+    &calibration::LESSON,
+    &weight_only_int8::LESSON,
+    &group_quant_int4::LESSON,
+    &gptq::LESSON,
+    &w8a8_quantization::LESSON,
+    &qat_fake_quant::LESSON,
+    &magnitude_pruning::LESSON,
+    &hessian_saliency::LESSON,
+    &structured_pruning::LESSON,
+    &logit_distillation::LESSON,
+    &hidden_state_distillation::LESSON,
     &kv_cache::LESSON,
     &class_weighted_ce::LESSON,
 ];

@@ -46,6 +46,8 @@ pub mod show;
 pub mod store;
 #[cfg(feature = "lessons")]
 pub mod text;
+#[cfg(feature = "lessons")]
+pub mod tiny;
 
 /// What a learner's file and the REPL start with: `use llmlab::prelude::*;`
 pub mod prelude {

@@ -280,6 +280,13 @@ impl<A: Output, B: Output, C: Output> Output for (A, B, C) {
     }
 }
 
+impl<A: Output, B: Output, C: Output, D: Output> Output for (A, B, C, D) {
+    fn answers(self) -> Vec<Answer> {
+        let (first, last) = ((self.0, self.1), (self.2, self.3));
+        [first.answers(), last.answers()].concat()
+    }
+}
+
 /// Declares an exercise's signature: `exercise!(q: tensor, k: tensor, mask: optional)`.
 ///
 /// Gives the lesson module a marker type `Exercise` and a function `candidate`, which takes any

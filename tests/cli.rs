@@ -422,7 +422,7 @@ fn judged(lesson: &'static Lesson, bugs: Vec<&'static str>) -> Report {
 #[test]
 fn the_documented_json_is_the_real_one() {
     let first = LESSONS[0].id;
-    let runs: [(&str, Vec<&str>); 8] = [
+    let runs: [(&str, Vec<&str>); 9] = [
         ("list", vec!["list"]),
         ("lesson", vec!["lesson", first]),
         ("trace", vec!["trace", first, "--values"]),
@@ -435,6 +435,7 @@ fn the_documented_json_is_the_real_one() {
             "bench LESSON --grow",
             vec!["bench", "rope", "--grow", "n", "--seconds", "0"],
         ),
+        ("model", vec!["model"]),
         ("doctor", vec!["doctor"]),
         ("quiz", vec!["quiz", first]),
     ];

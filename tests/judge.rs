@@ -11,29 +11,41 @@ use llmlab::tensor::Inputs;
 use llmlab::trace::Trace;
 
 mod styles {
+    pub mod affine_quantization;
     pub mod alibi;
     pub mod attention;
     pub mod attention_complexity;
     pub mod attention_expressivity;
     pub mod attention_mask;
+    pub mod calibration;
     pub mod causal_lm_objective;
     pub mod class_weighted_ce;
     pub mod cross_attention;
     pub mod einsum_attention;
     pub mod encoder_decoder_block;
     pub mod flash_attention;
+    pub mod gptq;
+    pub mod group_quant_int4;
+    pub mod hessian_saliency;
+    pub mod hidden_state_distillation;
     pub mod kv_cache;
     pub mod layer_norm_residual;
     pub mod length_extrapolation;
+    pub mod logit_distillation;
+    pub mod magnitude_pruning;
     pub mod multi_head_attention;
     pub mod ntk_rope;
     pub mod position_interpolation;
     pub mod position_wise_ffn;
+    pub mod qat_fake_quant;
     pub mod rope;
     pub mod sinusoidal_position;
     pub mod sliding_window_attention;
     pub mod stable_softmax;
+    pub mod structured_pruning;
     pub mod tokens_and_embedding;
+    pub mod w8a8_quantization;
+    pub mod weight_only_int8;
 }
 
 type Named<T> = Vec<(T, Box<dyn Candidate>)>;
@@ -170,7 +182,7 @@ macro_rules! prove {
         }
     )*};
 }
-prove!(tokens_and_embedding stable_softmax attention einsum_attention attention_mask multi_head_attention cross_attention layer_norm_residual position_wise_ffn encoder_decoder_block causal_lm_objective attention_expressivity attention_complexity flash_attention sinusoidal_position rope alibi length_extrapolation position_interpolation ntk_rope sliding_window_attention kv_cache class_weighted_ce);
+prove!(tokens_and_embedding stable_softmax attention einsum_attention attention_mask multi_head_attention cross_attention layer_norm_residual position_wise_ffn encoder_decoder_block causal_lm_objective attention_expressivity attention_complexity flash_attention sinusoidal_position rope alibi length_extrapolation position_interpolation ntk_rope sliding_window_attention affine_quantization calibration weight_only_int8 group_quant_int4 gptq w8a8_quantization qat_fake_quant magnitude_pruning hessian_saliency structured_pruning logit_distillation hidden_state_distillation kv_cache class_weighted_ce);
 /// Lessons with a memory stage: lean answers pass it, greedy ones with right values do not.
 mod memory {
     use super::*;

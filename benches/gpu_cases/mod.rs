@@ -1,5 +1,6 @@
 //! What is timed on the GPU: one file for each family of kernels.
 
+mod attention;
 mod gemm;
 mod quant;
 mod streams;
@@ -24,7 +25,13 @@ pub type Named = (&'static str, Prepare);
 
 /// Every case, by name.
 pub fn all() -> Vec<Named> {
-    [quant::CASES, gemm::CASES, streams::CASES].concat()
+    [
+        attention::all().as_slice(),
+        quant::CASES,
+        gemm::CASES,
+        streams::CASES,
+    ]
+    .concat()
 }
 
 /// Numbers from −1 to 1, the same in each run.

@@ -1,7 +1,7 @@
 // AdamW whose two moments are kept in 8 bits, see adam8bit.rs of the CPU: codes of a table, times the largest
 // magnitude of their block.
 //
-// A team of SIZE / 8 threads holds a block in registers: reads codes, parameters and gradients once, takes the
+// A team of BLOCK_SIZE / 8 threads holds a block in registers: reads codes, parameters and gradients once, takes the
 // step, merges the largest magnitudes over the team, and writes codes of the new moments.
 //
 //   thread      0        1        2                     of a block of 256: 4 numbers, and 4 more 128 later
@@ -12,8 +12,10 @@
 // line.
 
 constexpr int THREADS = 256;
-constexpr int TEAM = SIZE / 8;
+constexpr int TEAM = BLOCK_SIZE / 8;
 constexpr int OCTAVES = 25;
+// As many as registers allow, by what each compiler back end needs.
+constexpr int BLOCKS_AT_ONCE = sizeof(TYPE) == 2 && __CUDA_ARCH__ >= 900 ? 5 : 4;
 
 // From numbers between 0 and 1 to their place in the table: x·slope + offset, and no further than `top`.
 struct alignas(16) Line {
@@ -25,12 +27,14 @@ struct Map {
     // Below and above the border of each octave; octave 24 begins at 1.
     Line lines[OCTAVES][2];
 
-    // The place nearest to x, from 0 to 1, as a float.
+    // The place nearest to x, from 0 to 1, as a float. What is below the first octave is nearest to 0, as its
+    // beginning is; NaN has any place.
     __device__ float place(float x) const {
-        int octave = int(__float_as_uint(x) >> 23) - (127 - (OCTAVES - 1));
-        octave = min(max(octave, 0), OCTAVES - 1);
-        const Line& line = lines[octave][x > lines[octave][0].border];
-        return fminf(__fmaf_rn(x, line.slope, line.offset), line.top);
+        constexpr int FIRST = 127 - (OCTAVES - 1);
+        x = fmaxf(fminf(x, 1.f), __uint_as_float(u32(FIRST) << 23));
+        const Line* line = lines[int(__float_as_uint(x) >> 23) - FIRST];
+        line += x > line->border;
+        return fminf(__fmaf_rn(x, line->slope, line->offset), line->top);
     }
 };
 
@@ -49,6 +53,12 @@ constexpr float ROUND = 12582912.f;
 __device__ inline float sqrt_fast(float x) {
     float y;
     asm("sqrt.approx.f32 %0, %1;" : "=f"(y) : "f"(x));
+    return y;
+}
+
+__device__ inline float inverse_fast(float x) {
+    float y;
+    asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
     return y;
 }
 
@@ -78,7 +88,10 @@ struct Four {
             return;
         }
 #pragma unroll
-        for (int i = 0; i < 4; i++) at[i] = i < count ? to_f32(from[i]) : 0.f;
+        for (int i = 0; i < 4; i++) {
+            at[i] = 0.f;
+            if (i < count) at[i] = to_f32(from[i]);
+        }
     }
 
     __device__ void write(float* to, u32 count) const {
@@ -104,14 +117,14 @@ struct Largest {
     }
 };
 
-extern "C" __global__ void __launch_bounds__(THREADS, 4)
+extern "C" __global__ void __launch_bounds__(THREADS, BLOCKS_AT_ONCE)
     step(float* __restrict__ params, const TYPE* __restrict__ grads, u8* __restrict__ m_codes,
          u8* __restrict__ v_codes, float* __restrict__ scales, const u32* __restrict__ maps_from, u64 len,
          Rates rates) {
     __shared__ Maps maps;
     u64 block = u64(blockIdx.x) * (THREADS / TEAM) + threadIdx.x / TEAM;
     u32 own = threadIdx.x % TEAM * 4;
-    bool mine = block * SIZE < len;
+    bool mine = block * BLOCK_SIZE < len;
     Four p[2], g[2];
     u32 codes_m[2], codes_v[2], count[2];
     u64 at[2];
@@ -119,7 +132,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 4)
     if (mine) scale_m = scales[2 * block], scale_v = scales[2 * block + 1];
 #pragma unroll
     for (int k = 0; k < 2; k++) {
-        at[k] = block * SIZE + k * (4 * TEAM) + own;
+        at[k] = block * BLOCK_SIZE + k * (4 * TEAM) + own;
         count[k] = at[k] >= len ? 0 : at[k] + 4 <= len ? 4 : u32(len - at[k]);
         p[k].read(params + at[k], count[k]);
         g[k].read(grads + at[k], count[k]);
@@ -142,7 +155,7 @@ extern "C" __global__ void __launch_bounds__(THREADS, 4)
         m[i] = __fmaf_rn(gradient, rates.take[0], maps.signed_.values[code_m] * scale_m);
         v[i] = __fmaf_rn(gradient * gradient, rates.take[1], maps.unsigned_.values[code_v] * scale_v);
         float root = __fmaf_rn(sqrt_fast(v[i]), rates.root, rates.eps);
-        param = __fmaf_rn(param, rates.decay, __fdividef(m[i] * -rates.rate, root));
+        param = __fmaf_rn(param, rates.decay, m[i] * -rates.rate * inverse_fast(root));
         largest.m = fmaxf(largest.m, fabsf(m[i]));
         largest.v = fmaxf(largest.v, v[i]);
         // v is infinite or NaN where m is; then so is this.

@@ -5,17 +5,18 @@
 //   held, cluster both at once: the row stays in registers              one read, one write
 //   totals        Σ w·loss and Σ w, in f64 and always in the same order
 //
-// A row whose target is `ignored` is not read; its loss and gradient are 0. A target that is no class makes
+// The loss and gradient of a row whose target is `ignored` are 0. A target that is no class makes
 // its row's results NaN.
 
 struct Target {
-    i64 class_;
+    i32 class_;
     bool counts, valid;
 
     __device__ Target(const i64* targets, u64 row, u64 rows, u32 classes, i64 ignored) {
-        class_ = row < rows ? targets[row] : ignored;
-        counts = class_ != ignored;
-        valid = class_ >= 0 && class_ < i64(classes);
+        i64 target = row < rows ? targets[row] : ignored;
+        counts = target != ignored;
+        valid = target >= 0 && target < i64(classes);
+        class_ = valid ? i32(target) : -1;
     }
 
     __device__ float loss(Online row, float logit) const {
@@ -30,12 +31,16 @@ struct Target {
         return sums[1] > 0. ? float(weights[class_] / sums[1]) : 0.f;
     }
 
-    // (e·inverse − 1 at the target)·share of a vector of exponentials whose first column is `first`.
-    __device__ Vec<TYPE> slope(Floats<TYPE> e, float inverse, float share, int first) const {
-        int hit = int(class_) - first;
+    // (e / sum − 1 at the target)·share of a vector of exponentials whose first column is `first`; `by` is
+    // share / sum.
+    __device__ Vec<TYPE> slope(Floats<TYPE> e, float by, float share, int first) const {
+        int hit = class_ - first;
 #pragma unroll
-        for (int k = 0; k < e.N; k++) e.at[k] = (e.at[k] * inverse - (k == hit ? 1.f : 0.f)) * share;
-        return rounded<TYPE>(e);
+        for (int k = 0; k < e.N; k++) e.at[k] = __fmaf_rn(e.at[k], by, k == hit ? -share : 0.f);
+        Vec<TYPE> y = rounded<TYPE>(e);
+        // Zeros, whatever an ignored row holds.
+        if (!counts) y = Vec<TYPE>{0, 0, 0, 0};
+        return y;
     }
 };
 
@@ -48,30 +53,35 @@ __device__ inline Floats<TYPE> exponentials(Vec<TYPE> x, float max) {
 }
 
 // Both at once.
-template <int VECS, int CLUSTER>
+template <int VECS, int SIZE>
 __device__ inline void both(float* __restrict__ losses, TYPE* __restrict__ out, const TYPE* __restrict__ logits,
                             const i64* __restrict__ targets, const float* __restrict__ weights,
-                            const double* __restrict__ sums, u64 rows, u32 cols, i64 ignored) {
-    Team<CLUSTER> team;
-    Target target(targets, team.row, rows, cols, ignored);
-    u64 at = team.begin(rows, cols);
-    Cut<TYPE> cut(logits + at, cols), read = cut;
-    if (!target.counts) read.vectors = read.cols = 0;
-    Vec<TYPE> held[VECS];
-    read.read(held, logits + at, team.member, team.size, -INFINITY_F32);
-    float logit = target.counts && target.valid ? to_f32(logits[at + target.class_]) : 0.f;
-    Online online = Online::none();
+                            const double* __restrict__ sums, u64 rows, u32 classes, i64 ignored) {
+    Team<SIZE> team;
+    team.template fetch<VECS>(logits, rows, classes, 0);
+    do {
+        Target target(targets, team.row, rows, classes, ignored);
+        u32 cols = classes;
+        u64 at = team.begin(rows, cols);
+        Cut<TYPE> cut(logits + at, cols);
+        Vec<TYPE> held[VECS];
+        team.take(held, cut, logits + at, -INFINITY_F32);
+        team.template fetch<VECS>(logits, rows, classes, 1);
+        float logit = target.counts && target.valid ? to_f32(logits[at + target.class_]) : 0.f;
+        float share = target.share(weights, sums);
+        Online online = Online::none();
 #pragma unroll
-    for (int i = 0; i < VECS; i++) online.add(floats(held[i]));
-    Online row = team.template reduce<0>(online);
-    if (team.member == 0 && team.row < rows) losses[team.row] = target.loss(row, logit);
-    float inverse = target.counts ? 1.f / row.sum : 0.f, share = target.share(weights, sums);
+        for (int i = 0; i < VECS; i++) online.add(floats(held[i]));
+        Online row = team.template reduce<0>(online);
+        if (team.member == 0 && team.row < rows) losses[team.row] = target.loss(row, logit);
+        float by = share / row.sum;
 #pragma unroll
-    for (int i = 0; i < VECS; i++) {
-        u32 v = team.member + i * team.size;
-        Floats<TYPE> e = exponentials(forget(held[i]), row.max);
-        cut.write(out + at, v, target.slope(e, inverse, share, cut.first(v)));
-    }
+        for (int i = 0; i < VECS; i++) {
+            u32 v = team.member + i * team.size;
+            Floats<TYPE> e = exponentials(forget(held[i]), row.max);
+            cut.write(out + at, v, target.slope(e, by, share, cut.first(v)));
+        }
+    } while (team.next(rows));
 }
 
 #define BOTH_ARGUMENTS                                                                                        \
@@ -80,9 +90,9 @@ __device__ inline void both(float* __restrict__ losses, TYPE* __restrict__ out, 
 #define BOTH_VALUES losses, out, logits, targets, weights, sums, rows, cols, ignored
 
 #if CLUSTERS
-CLUSTER_KERNEL(2) cluster2(BOTH_ARGUMENTS) { both<8, 2>(BOTH_VALUES); }
-CLUSTER_KERNEL(4) cluster4(BOTH_ARGUMENTS) { both<8, 4>(BOTH_VALUES); }
-CLUSTER_KERNEL(8) cluster8(BOTH_ARGUMENTS) { both<8, 8>(BOTH_VALUES); }
+CLUSTER_KERNEL(BLOCKS) cluster4(BOTH_ARGUMENTS) { both<4, CLUSTER>(BOTH_VALUES); }
+// Rows of half a megabyte leave no room for a second block.
+CLUSTER_KERNEL(1) cluster8(BOTH_ARGUMENTS) { both<8, CLUSTER>(BOTH_VALUES); }
 #else
 ROWS_KERNEL held4(BOTH_ARGUMENTS) { both<4, 1>(BOTH_VALUES); }
 ROWS_KERNEL held8(BOTH_ARGUMENTS) { both<8, 1>(BOTH_VALUES); }
@@ -119,7 +129,7 @@ ROWS_KERNEL gradient(TYPE* __restrict__ out, const TYPE* __restrict__ logits, co
 #pragma unroll
     for (int i = 0; i < VECS; i++) {
         u32 v = first + i * blockDim.x;
-        cut.write(out + at, v, target.slope(exponentials(x[i], max), 1.f, share, cut.first(v)));
+        cut.write(out + at, v, target.slope(exponentials(x[i], max), share, share, cut.first(v)));
     }
 }
 

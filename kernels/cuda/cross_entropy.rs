@@ -167,15 +167,15 @@ pub fn losses_and_gradient<T: Number>(
         return totals(gpu, sums, None, input);
     }
     let rows = Rows::new::<T>(count, classes, &rows::both(gpu, out, input.logits))?;
-    let (way, config) = rows.held(gpu, 8);
-    if way == Way::Twice {
+    let held = rows.held(gpu, &[4, 8], &[4, 8], 1);
+    if held.way == Way::Twice {
         let mut logsumexp = gpu.stream.alloc_zeros::<f32>(count)?;
         weighted_losses(gpu, losses, &mut logsumexp.as_view_mut(), sums, input)?;
         return gradient(gpu, out, &logsumexp.as_view(), &sums.as_view(), input);
     }
     // The gradient needs Σ w, and that needs the targets alone.
     totals(gpu, sums, None, input)?;
-    let kernel = rows.kernel::<T>(gpu, &INSTANCES, way, "")?;
+    let (kernel, config) = rows.kernel::<T>(gpu, &INSTANCES, held, "")?;
     let (count, cols) = (count as u64, classes as u32);
     let mut launch = gpu.stream.launch_builder(&kernel);
     launch.arg(&mut *losses).arg(&mut *out).arg(input.logits);

@@ -17,22 +17,33 @@ struct Pair {
 
     static __device__ Pair none() { return Pair{LOWEST, 0.f, LOWEST, 0.f, 0.f}; }
 
-    // `factor` is log₂(e) / T.
+    // Takes maxima in: before any exponential.
+    __device__ void see(Floats<TYPE> student, Floats<TYPE> teacher) {
+#pragma unroll
+        for (int k = 0; k < student.N; k++) {
+            max_student = fmaxf(max_student, student.at[k]);
+            max_teacher = fmaxf(max_teacher, teacher.at[k]);
+        }
+    }
+
+    // Adds up exponentials below the maxima, and leaves them in place of the numbers. `factor` is log₂(e) / T.
+    __device__ void exponentials(Floats<TYPE>& student, Floats<TYPE>& teacher, float factor) {
+#pragma unroll
+        for (int k = 0; k < student.N; k++) {
+            float below_v = student.at[k] - max_student, below_u = teacher.at[k] - max_teacher;
+            student.at[k] = exp2_fast(below_v * factor);
+            teacher.at[k] = exp2_fast(below_u * factor);
+            sum_student += student.at[k];
+            sum_teacher += teacher.at[k];
+            dots += weighed(teacher.at[k], below_u - below_v);
+        }
+    }
+
     __device__ void add(Floats<TYPE> student, Floats<TYPE> teacher, float factor) {
-        float v = max_student, u = max_teacher;
-#pragma unroll
-        for (int k = 0; k < student.N; k++) {
-            v = fmaxf(v, student.at[k]);
-            u = fmaxf(u, teacher.at[k]);
-        }
-        raise(v, u, factor);
-#pragma unroll
-        for (int k = 0; k < student.N; k++) {
-            float below_v = student.at[k] - v, below_u = teacher.at[k] - u, e = exp2_fast(below_u * factor);
-            sum_student += exp2_fast(below_v * factor);
-            sum_teacher += e;
-            dots += weighed(e, below_u - below_v);
-        }
+        Pair seen = *this;
+        seen.see(student, teacher);
+        raise(seen.max_student, seen.max_teacher, factor);
+        exponentials(student, teacher, factor);
     }
 
     // Each earlier u − v moves by the same, and each exponential shrinks.
@@ -72,48 +83,44 @@ struct Scaled {
     }
 };
 
-// factor·(softmax(student / T) − softmax(teacher / T))
-struct Slopes {
-    float max_student, max_teacher, by_student, by_teacher, exponent;
-
-    __device__ Slopes(Pair row, float exponent, float factor)
-        : max_student(row.max_student),
-          max_teacher(row.max_teacher),
-          by_student(factor / row.sum_student),
-          by_teacher(factor / row.sum_teacher),
-          exponent(exponent) {}
-
-    __device__ Vec<TYPE> of(Vec<TYPE> student, Vec<TYPE> teacher) const {
-        Floats<TYPE> q = floats(student), p = floats(teacher);
-#pragma unroll
-        for (int k = 0; k < q.N; k++) {
-            float e = exp2_fast((p.at[k] - max_teacher) * exponent);
-            q.at[k] = exp2_fast((q.at[k] - max_student) * exponent) * by_student - e * by_teacher;
-        }
-        return rounded<TYPE>(q);
-    }
-};
-
-template <int CLUSTER>
+template <int VECS, int SIZE>
 __device__ inline void both(float* __restrict__ losses, TYPE* __restrict__ gradient, const TYPE* __restrict__ student,
-                            const TYPE* __restrict__ teacher, u64 rows, u32 cols, float temperature) {
-    constexpr int VECS = 4;
-    Team<CLUSTER> team;
-    u64 at = team.begin(rows, cols);
-    Cut<TYPE> cut(student + at, cols);
-    Vec<TYPE> v[VECS], u[VECS];
-    cut.read(v, student + at, team.member, team.size, -INFINITY_F32);
-    cut.read(u, teacher + at, team.member, team.size, -INFINITY_F32);
-    float factor = LOG2_E / temperature;
-    Scaled own = Scaled{Pair::none(), factor};
+                            const TYPE* __restrict__ teacher, u64 rows, u32 classes, float temperature) {
+    Team<SIZE> team;
+    team.template fetch<VECS>(student, rows, classes, 0);
+    team.template fetch<VECS>(teacher, rows, classes, 0, VECS);
+    float factor = LOG2_E / temperature, scale = temperature / float(rows);
+    do {
+        u32 cols = classes;
+        u64 at = team.begin(rows, cols);
+        Cut<TYPE> cut(student + at, cols);
+        Vec<TYPE> v[VECS], u[VECS];
+        team.take(v, cut, student + at, -INFINITY_F32);
+        team.take(u, cut, teacher + at, -INFINITY_F32, VECS);
+        team.template fetch<VECS>(student, rows, classes, 1);
+        team.template fetch<VECS>(teacher, rows, classes, 1, VECS);
+        // The maxima first: then each exponential is taken once, and kept.
+        Pair own = Pair::none();
 #pragma unroll
-    for (int i = 0; i < VECS; i++) own.pair.add(floats(v[i]), floats(u[i]), factor);
-    Pair row = team.template reduce<0>(own).pair;
-    if (team.member == 0 && team.row < rows) losses[team.row] = row.loss(temperature);
-    Slopes slopes(row, factor, temperature / float(rows));
+        for (int i = 0; i < VECS; i++) own.see(floats(v[i]), floats(u[i]));
+        Floats<TYPE> q[VECS], p[VECS];
 #pragma unroll
-    for (int i = 0; i < VECS; i++)
-        cut.write(gradient + at, team.member + i * team.size, slopes.of(forget(v[i]), forget(u[i])));
+        for (int i = 0; i < VECS; i++) {
+            q[i] = floats(forget(v[i])), p[i] = floats(forget(u[i]));
+            own.exponentials(q[i], p[i], factor);
+        }
+        Pair row = team.template reduce<0>(Scaled{own, factor}).pair;
+        if (team.member == 0 && team.row < rows) losses[team.row] = row.loss(temperature);
+        // From exponentials below this thread's maxima to softmax of the row.
+        float by_q = scale / row.sum_student * exp2_fast((own.max_student - row.max_student) * factor);
+        float by_p = scale / row.sum_teacher * exp2_fast((own.max_teacher - row.max_teacher) * factor);
+#pragma unroll
+        for (int i = 0; i < VECS; i++) {
+#pragma unroll
+            for (int k = 0; k < q[i].N; k++) q[i].at[k] = q[i].at[k] * by_q - p[i].at[k] * by_p;
+            cut.write(gradient + at, team.member + i * team.size, rounded<TYPE>(q[i]));
+        }
+    } while (team.next(rows));
 }
 
 #define BOTH_ARGUMENTS \
@@ -121,11 +128,11 @@ __device__ inline void both(float* __restrict__ losses, TYPE* __restrict__ gradi
 #define BOTH_VALUES losses, gradient, student, teacher, rows, cols, temperature
 
 #if CLUSTERS
-CLUSTER_KERNEL(2) cluster2(BOTH_ARGUMENTS) { both<2>(BOTH_VALUES); }
-CLUSTER_KERNEL(4) cluster4(BOTH_ARGUMENTS) { both<4>(BOTH_VALUES); }
-CLUSTER_KERNEL(8) cluster8(BOTH_ARGUMENTS) { both<8>(BOTH_VALUES); }
+// Exponentials of both rows in f32 leave no room for a second block.
+CLUSTER_KERNEL(sizeof(TYPE) == 4 ? BLOCKS : 1) cluster2(BOTH_ARGUMENTS) { both<2, CLUSTER>(BOTH_VALUES); }
+CLUSTER_KERNEL(1) cluster4(BOTH_ARGUMENTS) { both<4, CLUSTER>(BOTH_VALUES); }
 #else
-ROWS_KERNEL held4(BOTH_ARGUMENTS) { both<1>(BOTH_VALUES); }
+extern "C" __global__ void __launch_bounds__(512, 1) held4(BOTH_ARGUMENTS) { both<4, 1>(BOTH_VALUES); }
 
 // The next vectors are on their way while these are added up.
 __device__ inline Pair read_pair(const Cut<TYPE>& cut, const TYPE* student, const TYPE* teacher, Team<1> team,
@@ -160,6 +167,28 @@ ROWS_KERNEL losses(float* __restrict__ losses, const TYPE* __restrict__ student,
     Pair row = team.reduce<0>(Scaled{pair, factor}).pair;
     if (team.member == 0 && team.row < rows) losses[team.row] = row.loss(temperature);
 }
+
+// factor·(softmax(student / T) − softmax(teacher / T))
+struct Slopes {
+    float max_student, max_teacher, by_student, by_teacher, exponent;
+
+    __device__ Slopes(Pair row, float exponent, float factor)
+        : max_student(row.max_student),
+          max_teacher(row.max_teacher),
+          by_student(factor / row.sum_student),
+          by_teacher(factor / row.sum_teacher),
+          exponent(exponent) {}
+
+    __device__ Vec<TYPE> of(Vec<TYPE> student, Vec<TYPE> teacher) const {
+        Floats<TYPE> q = floats(student), p = floats(teacher);
+#pragma unroll
+        for (int k = 0; k < q.N; k++) {
+            float e = exp2_fast((p.at[k] - max_teacher) * exponent);
+            q.at[k] = exp2_fast((q.at[k] - max_student) * exponent) * by_student - e * by_teacher;
+        }
+        return rounded<TYPE>(q);
+    }
+};
 
 // Rows too long for registers are read twice.
 ROWS_KERNEL twice(float* __restrict__ losses, TYPE* __restrict__ gradient, const TYPE* __restrict__ student,

@@ -21,45 +21,49 @@ __device__ inline Sum squares(const Cut<TYPE>& cut, const Vec<TYPE> (&x)[VECS], 
     return squares;
 }
 
-template <bool LAYER, int VECS, int CLUSTER>
+template <bool LAYER, int VECS, int SIZE>
 __device__ inline void norm(TYPE* __restrict__ out, const TYPE* __restrict__ x, const TYPE* __restrict__ gamma,
                             const TYPE* __restrict__ beta, u64 rows, u32 features, float eps) {
-    Team<CLUSTER> team;
-    u32 cols = features;
-    u64 at = team.begin(rows, cols);
-    Cut<TYPE> cut(x + at, cols);
-    Vec<TYPE> held[VECS];
-    cut.read(held, x + at, team.member, team.size, 0.f);
-    float mean = 0.f;
-    if constexpr (LAYER) {
-        Sum sum = Sum::none();
+    Team<SIZE> team;
+    team.template fetch<VECS>(x, rows, features, 0);
+    do {
+        u32 cols = features;
+        u64 at = team.begin(rows, cols);
+        Cut<TYPE> cut(x + at, cols);
+        Vec<TYPE> held[VECS];
+        team.take(held, cut, x + at, 0.f);
+        team.template fetch<VECS>(x, rows, features, 1);
+        float mean = 0.f;
+        if constexpr (LAYER) {
+            Sum sum = Sum::none();
+#pragma unroll
+            for (int i = 0; i < VECS; i++) {
+                Floats<TYPE> y = floats(held[i]);
+#pragma unroll
+                for (int k = 0; k < y.N; k++) sum.sum += y.at[k];
+            }
+            mean = team.template reduce<0>(sum).sum / float(features);
+        }
+#pragma unroll
+        for (int i = 0; i < VECS; i++) held[i] = forget(held[i]);
+        Sum own = squares(cut, held, team.member, team.size, mean);
+        float square = team.template reduce<1>(own).sum / float(features);
+        float scale = 1.f / sqrtf(square + eps);
 #pragma unroll
         for (int i = 0; i < VECS; i++) {
-            Floats<TYPE> y = floats(held[i]);
+            u32 v = team.member + i * team.size;
+            if (v >= cut.vectors) continue;
+            Floats<TYPE> y = floats(forget(held[i])), gain = floats(cut.read_shared(gamma, v));
 #pragma unroll
-            for (int k = 0; k < y.N; k++) sum.sum += y.at[k];
+            for (int k = 0; k < y.N; k++) y.at[k] = (y.at[k] - mean) * scale * gain.at[k];
+            if constexpr (LAYER) {
+                Floats<TYPE> shift = floats(cut.read_shared(beta, v));
+#pragma unroll
+                for (int k = 0; k < y.N; k++) y.at[k] += shift.at[k];
+            }
+            cut.write(out + at, v, rounded<TYPE>(y));
         }
-        mean = team.template reduce<0>(sum).sum / float(features);
-    }
-#pragma unroll
-    for (int i = 0; i < VECS; i++) held[i] = forget(held[i]);
-    Sum own = squares(cut, held, team.member, team.size, mean);
-    float square = team.template reduce<LAYER ? 1 : 0>(own).sum / float(features);
-    float scale = 1.f / sqrtf(square + eps);
-#pragma unroll
-    for (int i = 0; i < VECS; i++) {
-        u32 v = team.member + i * team.size;
-        if (v >= cut.vectors) continue;
-        Floats<TYPE> y = floats(forget(held[i])), gain = floats(cut.read_shared(gamma, v));
-#pragma unroll
-        for (int k = 0; k < y.N; k++) y.at[k] = (y.at[k] - mean) * scale * gain.at[k];
-        if constexpr (LAYER) {
-            Floats<TYPE> shift = floats(cut.read_shared(beta, v));
-#pragma unroll
-            for (int k = 0; k < y.N; k++) y.at[k] += shift.at[k];
-        }
-        cut.write(out + at, v, rounded<TYPE>(y));
-    }
+    } while (team.next(rows));
 }
 
 // Rows too long for registers are read twice: once for both sums, once to be written. The squares are taken of
@@ -117,12 +121,10 @@ __device__ inline void norm_twice(TYPE* __restrict__ out, const TYPE* __restrict
 #define NORM_VALUES out, x, gamma, beta, rows, cols, eps
 
 #if CLUSTERS
-CLUSTER_KERNEL(2) layer_cluster2(NORM_ARGUMENTS) { norm<true, 8, 2>(NORM_VALUES); }
-CLUSTER_KERNEL(4) layer_cluster4(NORM_ARGUMENTS) { norm<true, 8, 4>(NORM_VALUES); }
-CLUSTER_KERNEL(8) layer_cluster8(NORM_ARGUMENTS) { norm<true, 8, 8>(NORM_VALUES); }
-CLUSTER_KERNEL(2) rms_cluster2(NORM_ARGUMENTS) { norm<false, 8, 2>(NORM_VALUES); }
-CLUSTER_KERNEL(4) rms_cluster4(NORM_ARGUMENTS) { norm<false, 8, 4>(NORM_VALUES); }
-CLUSTER_KERNEL(8) rms_cluster8(NORM_ARGUMENTS) { norm<false, 8, 8>(NORM_VALUES); }
+CLUSTER_KERNEL(BLOCKS) layer_cluster4(NORM_ARGUMENTS) { norm<true, 4, CLUSTER>(NORM_VALUES); }
+CLUSTER_KERNEL(BLOCKS) layer_cluster8(NORM_ARGUMENTS) { norm<true, 8, CLUSTER>(NORM_VALUES); }
+CLUSTER_KERNEL(BLOCKS) rms_cluster4(NORM_ARGUMENTS) { norm<false, 4, CLUSTER>(NORM_VALUES); }
+CLUSTER_KERNEL(BLOCKS) rms_cluster8(NORM_ARGUMENTS) { norm<false, 8, CLUSTER>(NORM_VALUES); }
 #else
 ROWS_KERNEL layer_held4(NORM_ARGUMENTS) { norm<true, 4, 1>(NORM_VALUES); }
 ROWS_KERNEL layer_held8(NORM_ARGUMENTS) { norm<true, 8, 1>(NORM_VALUES); }

@@ -59,8 +59,8 @@ fn norm<T: Number>(
     let [to, from] = rows::both(gpu, out, x);
     let [gain, shift] = [gamma, beta].map(|each| rows::address(gpu, each));
     let rows = Rows::new::<T>(count, d, &[to, from, gain, shift])?;
-    let (way, config) = rows.held(gpu, 8);
-    let kernel = rows.kernel::<T>(gpu, &INSTANCES, way, prefix)?;
+    let held = rows.held(gpu, &[4, 8], &[4, 8], 1);
+    let (kernel, config) = rows.kernel::<T>(gpu, &INSTANCES, held, prefix)?;
     let (count, cols) = (count as u64, d as u32);
     let mut launch = gpu.stream.launch_builder(&kernel);
     launch.arg(&mut *out).arg(x).arg(gamma).arg(beta);

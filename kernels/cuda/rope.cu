@@ -46,7 +46,7 @@ __device__ inline void turn(TYPE* __restrict__ out, const TYPE* __restrict__ x, 
     }
     u32 first = blockIdx.x % groups * HEADS;
     u64 sequence = token / shape.rows, at_row = token % shape.rows;
-    constexpr int TOGETHER = 4;
+    constexpr int TOGETHER = 2;
 #pragma unroll
     for (int h = 0; h < HEADS; h += TOGETHER) {
         Vec<TYPE> va[TOGETHER], vb[TOGETHER];

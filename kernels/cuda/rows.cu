@@ -205,9 +205,9 @@ template <class T> struct Cut {
 
 // ---- Clusters: blocks on neighbouring multiprocessors that see each other's shared memory.
 
-template <int CLUSTER> __device__ inline u32 cluster_rank() {
+template <int SIZE> __device__ inline u32 cluster_rank() {
     u32 rank = 0;
-    if constexpr (CLUSTER > 1) asm volatile("mov.u32 %0, %%cluster_ctarank;" : "=r"(rank));
+    if constexpr (SIZE > 1) asm volatile("mov.u32 %0, %%cluster_ctarank;" : "=r"(rank));
     return rank;
 }
 
@@ -222,19 +222,53 @@ __device__ inline void store_remote(float* here, u32 rank, float x) {
     asm volatile("st.shared::cluster.f32 [%0], %1;" ::"r"(remote), "f"(x) : "memory");
 }
 
+// ---- Rows on their way while another is worked on.
+//
+// A cluster takes one row after the other. As soon as a thread has its vectors of a row in registers, it asks for
+// those of its next row: they wait in shared memory, each where only the thread that asked for it will look.
+
+// Blocks of a cluster, and threads of each.
+constexpr int CLUSTER = 8;
+constexpr u32 BLOCK = 512;
+
+// Copies 16 bytes to shared memory past the registers, some time before `arrived`.
+template <class T> __device__ inline void ask(Vec<T>* to, const T* from) {
+#if __CUDA_ARCH__ >= 800
+    asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(u32(__cvta_generic_to_shared(to))), "l"(from)
+                 : "memory");
+#endif
+}
+
+// Waits for all that this thread asked for.
+__device__ inline void arrived() {
+#if __CUDA_ARCH__ >= 800
+    asm volatile("cp.async.wait_all;" ::: "memory");
+#endif
+}
+
+// Where this thread's vectors wait: `slot` counts those of all operands.
+template <class T> __device__ inline Vec<T>* waiting(int slot) {
+    extern __shared__ u64 stage[];
+    return reinterpret_cast<Vec<T>*>(stage) + slot * BLOCK + threadIdx.x;
+}
+
 // ---- A team of threads and its row.
 
-template <int CLUSTER> struct Team {
+template <int SIZE> struct Team {
     // This thread's place in it, and its size.
     u32 member, size;
     u64 row;
+    // Shared memory is used in turns, so that no thread writes what another still reads.
+    u32 turn = 0;
+    bool met = false;
 
     __device__ Team() {
-        member = cluster_rank<CLUSTER>() * blockDim.x + threadIdx.x;
-        size = CLUSTER * blockDim.x;
-        row = u64(blockIdx.x / CLUSTER) * blockDim.y + threadIdx.y;
+        member = cluster_rank<SIZE>() * BLOCK + threadIdx.x;
+        // Known to the compiler where it can be: then vectors lie at offsets that take no registers.
+        size = SIZE == 1 ? blockDim.x : SIZE * BLOCK;
+        row = u64(blockIdx.x / SIZE) * blockDim.y + threadIdx.y;
         // Shared memory may be written once its block runs: the wait is in `reduce`.
-        if constexpr (CLUSTER > 1) cluster_arrive();
+        if constexpr (SIZE > 1) cluster_arrive();
     }
 
     // Where its row begins. A team behind the last row gets one without columns: it takes part in merges.
@@ -244,15 +278,52 @@ template <int CLUSTER> struct Team {
         return 0;
     }
 
+    // Whether there is another row for this cluster. A block that is no cluster has one.
+    __device__ bool next(u64 rows) {
+        if constexpr (SIZE == 1) return false;
+        row += gridDim.x / SIZE;
+        turn ^= 1;
+        return row < rows;
+    }
+
+    // Asks for the next row, or the first (`ahead` is 0), of the operand whose vectors wait from `slot` on.
+    template <int VECS, class T>
+    __device__ void fetch(const T* x, u64 rows, u32 cols, u32 ahead, int slot = 0) const {
+        u64 then = row + ahead * (gridDim.x / SIZE);
+        if (SIZE == 1 || then >= rows) return;
+        const T* from = x + then * cols;
+        Cut<T> cut(from, cols);
+#pragma unroll
+        for (int i = 0; i < VECS; i++) {
+            u32 v = member + i * size;
+            if (cut.whole(from, v)) ask(waiting<T>(slot + i), from + cut.first(v));
+        }
+    }
+
+    // The vectors of this row, asked for before or read now.
+    template <int VECS, class T>
+    __device__ void take(Vec<T> (&x)[VECS], const Cut<T>& cut, const T* from, float fill, int slot = 0) const {
+        if constexpr (SIZE == 1) return cut.read(x, from, member, size, fill);
+        arrived();
+#pragma unroll
+        for (int i = 0; i < VECS; i++) {
+            u32 v = member + i * size;
+            x[i] = filled<T>(fill);
+            if (cut.whole(from, v)) x[i] = *waiting<T>(slot + i);
+            else if (RAGGED && v < cut.vectors) cut.read_part(x[i], from, v);
+        }
+    }
+
     // Merges what the members have; all get the same bits. A merge of each kind (KIND) comes once in a kernel,
     // and the first has number 0.
-    template <int KIND, class R> __device__ R reduce(R x) const {
+    template <int KIND, class R> __device__ R reduce(R x) {
         u32 lanes = blockDim.x < WARP ? blockDim.x : WARP;
 #pragma unroll
         for (int step = WARP / 2; step > 0; step /= 2)
             if (step < lanes) x.merge(from_lane(x, step));
         if (blockDim.x > WARP) {
-            __shared__ R warps[WARP];
+            __shared__ R all[SIZE == 1 ? 1 : 2][WARP];
+            R* warps = all[turn];
             u32 lane = threadIdx.x % WARP;
             if (lane == 0) warps[threadIdx.x / WARP] = x;
             __syncthreads();
@@ -260,20 +331,22 @@ template <int CLUSTER> struct Team {
 #pragma unroll
             for (int step = WARP / 2; step > 0; step /= 2) x.merge(from_lane(x, step));
         }
-        if constexpr (CLUSTER > 1) {
-            __shared__ R blocks[CLUSTER];
-            if (KIND == 0) cluster_wait();
-            if (threadIdx.x < CLUSTER) {
+        if constexpr (SIZE > 1) {
+            __shared__ R all[2][SIZE];
+            R* blocks = all[turn];
+            if (!met) cluster_wait();
+            met = true;
+            if (threadIdx.x < SIZE) {
 #pragma unroll
                 for (int word = 0; word < WORDS<R>; word++)
-                    store_remote(word + reinterpret_cast<float*>(&blocks[cluster_rank<CLUSTER>()]), threadIdx.x,
+                    store_remote(word + reinterpret_cast<float*>(&blocks[cluster_rank<SIZE>()]), threadIdx.x,
                                  reinterpret_cast<float*>(&x)[word]);
             }
             cluster_arrive();
             cluster_wait();
             x = blocks[0];
 #pragma unroll
-            for (int rank = 1; rank < CLUSTER; rank++) x.merge(blocks[rank]);
+            for (int rank = 1; rank < SIZE; rank++) x.merge(blocks[rank]);
         }
         return x;
     }
@@ -302,4 +375,4 @@ struct Sum {
 // ragged rows need besides, and what the compiler takes for Blackwell, are registers that only one has.
 constexpr int BLOCKS = RAGGED || __CUDA_ARCH__ >= 1000 ? 1 : 2;
 #define ROWS_KERNEL extern "C" __global__ void __launch_bounds__(512, BLOCKS)
-#define CLUSTER_KERNEL(blocks) extern "C" __global__ void __cluster_dims__(blocks) __launch_bounds__(512, BLOCKS)
+#define CLUSTER_KERNEL(blocks) extern "C" __global__ void __cluster_dims__(CLUSTER) __launch_bounds__(BLOCK, blocks)

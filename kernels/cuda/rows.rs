@@ -16,7 +16,7 @@ pub(super) const PARTS: &[Part] = &[PRELUDE, ROWS];
 pub(super) const ONLINE_PARTS: &[Part] = &[PRELUDE, ROWS, ONLINE];
 
 /// The numbers of a tensor on the GPU; kernels compute in f32.
-pub trait Number: Plain + sealed::Sealed {
+pub trait Number: Plain + sealed::Sealed + 'static {
     /// Where its instances are.
     #[doc(hidden)]
     const INDEX: usize;
@@ -251,7 +251,7 @@ impl Rows {
                 let lanes = lanes.next_power_of_two().max(4);
                 (lanes, 128 / lanes)
             }
-            false => (lanes.next_multiple_of(32).min(512), 1),
+            false => (lanes.next_multiple_of(32).min(BLOCK), 1),
         };
         config(
             self.rows.div_ceil(together),
@@ -272,27 +272,31 @@ impl Rows {
         Ok((teams, pieces as u32))
     }
 
-    /// How rows are held, by threads that hold 4 vectors or `most`.
-    pub fn held(&self, gpu: &Gpu, most: usize) -> (Way, LaunchConfig) {
-        const BLOCK: usize = 512;
-        if self.vectors <= 4 * BLOCK {
-            return (Way::Held(4), self.teams(4));
+    /// How rows of `operands` tensors are held: threads hold so many vectors of each in one block, or so many in
+    /// a cluster.
+    pub fn held(&self, gpu: &Gpu, blocks: &[usize], clusters: &[usize], operands: usize) -> Held {
+        let fits = |threads: usize| move |vecs: &&usize| self.vectors <= **vecs * threads;
+        if let Some(vecs) = blocks.iter().find(fits(BLOCK)) {
+            return Held {
+                way: Way::Block(*vecs),
+                config: self.teams(*vecs),
+            };
         }
-        if self.vectors <= most * BLOCK {
-            return (Way::Held(most), self.teams(most));
-        }
-        let fits = |blocks: &usize| self.vectors <= most * BLOCK * blocks;
-        match [2, 4, 8].into_iter().find(fits) {
-            Some(blocks) if gpu.capability >= (9, 0) => {
-                let lanes = self.vectors.div_ceil(most * blocks).next_multiple_of(32);
-                let config = config(self.rows * blocks, [lanes as u32, 1]);
-                (Way::Cluster(blocks), config)
+        match clusters.iter().find(fits(BLOCK * CLUSTER)) {
+            Some(vecs) if gpu.capability >= (9, 0) => {
+                let mut config = config(self.rows * CLUSTER, [BLOCK as u32, 1]);
+                config.shared_mem_bytes = (16 * BLOCK * vecs * operands) as u32;
+                let way = Way::Cluster(*vecs);
+                Held { way, config }
             }
-            _ => (Way::Twice, self.teams(4)),
+            _ => Held {
+                way: Way::Twice,
+                config: self.teams(4),
+            },
         }
     }
 
-    /// The kernel of a way, from the instances of [`held`].
+    /// The kernel of a way, from the instances of [`held`], and its launch.
     ///
     /// # Errors
     /// Those of [`Gpu::kernel`].
@@ -300,15 +304,22 @@ impl Rows {
         &self,
         gpu: &Gpu,
         instances: &[Source; 12],
-        way: Way,
+        Held { way, mut config }: Held,
         prefix: &str,
-    ) -> Result<CudaFunction, Trouble> {
+    ) -> Result<(CudaFunction, LaunchConfig), Trouble> {
         let (clusters, name) = match way {
-            Way::Held(vecs) => (0, format!("{prefix}held{vecs}")),
-            Way::Cluster(blocks) => (1, format!("{prefix}cluster{blocks}")),
+            Way::Block(vecs) => (0, format!("{prefix}held{vecs}")),
+            Way::Cluster(vecs) => (1, format!("{prefix}cluster{vecs}")),
             Way::Twice => (0, format!("{prefix}twice")),
         };
-        gpu.kernel(&instances[2 * self.simple::<T>() + clusters], &name)
+        let kernel = gpu.kernel(&instances[2 * self.simple::<T>() + clusters], &name)?;
+        // As many clusters as run at once, each with one row after the other.
+        if clusters == 1
+            && let Ok(at_once @ 1..) = kernel.occupancy_max_active_clusters(config, &gpu.stream)
+        {
+            config.grid_dim.0 = config.grid_dim.0.min(at_once * CLUSTER as u32);
+        }
+        Ok((kernel, config))
     }
 
     /// A kernel that needs no clusters, from the instances of [`held`].
@@ -325,16 +336,26 @@ impl Rows {
     }
 }
 
-/// Where a row is while it is worked on.
+/// Where a row is while it is worked on, and what that takes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Held {
+    pub way: Way,
+    config: LaunchConfig,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Way {
     /// In the registers of one block or less, as many vectors a thread.
-    Held(usize),
-    /// In those of a cluster of so many blocks.
+    Block(usize),
+    /// In those of a cluster.
     Cluster(usize),
     /// In memory: it is read twice.
     Twice,
 }
+
+/// Threads of the largest block, and blocks of a cluster. The same in rows.cu.
+const BLOCK: usize = 512;
+const CLUSTER: usize = 8;
 
 pub(super) fn config(blocks: usize, [x, y]: [u32; 2]) -> LaunchConfig {
     LaunchConfig {
@@ -410,8 +431,13 @@ pub(super) mod check {
     /// The largest error is no more than twice that of the plain computation, which is in f32 and rounded to
     /// `T`, and the mean no more than one and a half; both but for some roundings of f32.
     pub fn close<T: Number>(what: &str, got: &[T], want: &[f64], plain: &[f64]) {
-        assert_eq!(got.len(), want.len(), "{what}");
         let size = want.iter().fold(0f64, |a, b| a.max(b.abs()));
+        close_to(what, got, want, plain, size);
+    }
+
+    /// The same, where terms of a larger `size` cancel.
+    pub fn close_to<T: Number>(what: &str, got: &[T], want: &[f64], plain: &[f64], size: f64) {
+        assert_eq!(got.len(), want.len(), "{what}");
         let rounding = size / f64::from(1 << 22);
         let errors = |x: &mut dyn Iterator<Item = f64>| {
             let (mut worst, mut sum) = (0f64, 0.0);

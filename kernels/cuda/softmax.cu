@@ -18,25 +18,29 @@ __device__ inline Vec<TYPE> weights(Vec<TYPE> x, Online row) {
     return rounded<TYPE>(y);
 }
 
-template <int VECS, int CLUSTER>
-__device__ inline void softmax(TYPE* __restrict__ out, const TYPE* __restrict__ x, u64 rows, u32 cols) {
-    Team<CLUSTER> team;
-    u64 at = team.begin(rows, cols);
-    Cut<TYPE> cut(x + at, cols);
-    Vec<TYPE> held[VECS];
-    cut.read(held, x + at, team.member, team.size, -INFINITY_F32);
-    Online online = Online::none();
+template <int VECS, int SIZE>
+__device__ inline void softmax(TYPE* __restrict__ out, const TYPE* __restrict__ x, u64 rows, u32 m) {
+    Team<SIZE> team;
+    team.template fetch<VECS>(x, rows, m, 0);
+    do {
+        u32 cols = m;
+        u64 at = team.begin(rows, cols);
+        Cut<TYPE> cut(x + at, cols);
+        Vec<TYPE> held[VECS];
+        team.take(held, cut, x + at, -INFINITY_F32);
+        team.template fetch<VECS>(x, rows, m, 1);
+        Online online = Online::none();
 #pragma unroll
-    for (int i = 0; i < VECS; i++) online.add(floats(held[i]));
-    Online row = team.template reduce<0>(online);
+        for (int i = 0; i < VECS; i++) online.add(floats(held[i]));
+        Online row = team.template reduce<0>(online);
 #pragma unroll
-    for (int i = 0; i < VECS; i++) cut.write(out + at, team.member + i * team.size, weights(forget(held[i]), row));
+        for (int i = 0; i < VECS; i++) cut.write(out + at, team.member + i * team.size, weights(forget(held[i]), row));
+    } while (team.next(rows));
 }
 
 #if CLUSTERS
-CLUSTER_KERNEL(2) cluster2(TYPE* out, const TYPE* x, u64 rows, u32 cols) { softmax<8, 2>(out, x, rows, cols); }
-CLUSTER_KERNEL(4) cluster4(TYPE* out, const TYPE* x, u64 rows, u32 cols) { softmax<8, 4>(out, x, rows, cols); }
-CLUSTER_KERNEL(8) cluster8(TYPE* out, const TYPE* x, u64 rows, u32 cols) { softmax<8, 8>(out, x, rows, cols); }
+CLUSTER_KERNEL(BLOCKS) cluster4(TYPE* out, const TYPE* x, u64 rows, u32 cols) { softmax<4, CLUSTER>(out, x, rows, cols); }
+CLUSTER_KERNEL(BLOCKS) cluster8(TYPE* out, const TYPE* x, u64 rows, u32 cols) { softmax<8, CLUSTER>(out, x, rows, cols); }
 #else
 ROWS_KERNEL held4(TYPE* out, const TYPE* x, u64 rows, u32 cols) { softmax<4, 1>(out, x, rows, cols); }
 ROWS_KERNEL held8(TYPE* out, const TYPE* x, u64 rows, u32 cols) { softmax<8, 1>(out, x, rows, cols); }

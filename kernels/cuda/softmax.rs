@@ -27,8 +27,8 @@ pub fn softmax_rows<T: Number>(
         return Ok(());
     }
     let rows = Rows::new::<T>(want / m, m, &rows::both(gpu, out, x))?;
-    let (way, config) = rows.held(gpu, 8);
-    let kernel = rows.kernel::<T>(gpu, &INSTANCES, way, "")?;
+    let held = rows.held(gpu, &[4, 8], &[4, 8], 1);
+    let (kernel, config) = rows.kernel::<T>(gpu, &INSTANCES, held, "")?;
     let (count, cols) = (rows.rows as u64, rows.cols as u32);
     let mut launch = gpu.stream.launch_builder(&kernel);
     launch.arg(&mut *out).arg(x).arg(&count).arg(&cols);

@@ -56,6 +56,7 @@ impl Source {
 pub const SOURCES: &[&[Source]] = &[
     super::adam8bit::SOURCES,
     super::attention::SOURCES,
+    super::attention::decode::SOURCES,
     super::cross_entropy::SOURCES,
     super::distillation::SOURCES,
     &super::gemm::PAIRS,
@@ -72,6 +73,7 @@ pub const SOURCES: &[&[Source]] = &[
 mod tests {
     use super::*;
     use crate::kernels::cuda::{Nvrtc, Trouble};
+    use rayon::prelude::*;
 
     /// What NVRTC calls the GPUs that are compiled for, and their compute capability.
     const ARCHS: [(&str, (i32, i32)); 6] = [
@@ -120,19 +122,18 @@ mod tests {
             println!("skipped: no NVRTC here; `pip install nvidia-cuda-nvrtc` brings it");
             return;
         };
-        let mut complaints = Vec::new();
-        for source in SOURCES.iter().copied().flatten() {
-            for (arch, capability) in ARCHS {
-                if source.gpus.has(capability)
-                    && let Some(words) = complaint(source, &nvrtc, arch)
-                {
-                    complaints.push(format!(
-                        "{} {:?} {arch}: {words}",
-                        source.file, source.defines
-                    ));
-                }
-            }
-        }
+        let sources: Vec<&Source> = SOURCES.iter().copied().flatten().collect();
+        let complaints = sources.par_iter().flat_map_iter(|source| {
+            let archs = ARCHS.iter().filter(|(_, has)| source.gpus.has(*has));
+            archs.filter_map(|(arch, _)| {
+                let words = complaint(source, &nvrtc, arch)?;
+                Some(format!(
+                    "{} {:?} {arch}: {words}",
+                    source.file, source.defines
+                ))
+            })
+        });
+        let complaints: Vec<String> = complaints.collect();
         assert!(complaints.is_empty(), "\n{}\n", complaints.join("\n"));
     }
 

@@ -2,10 +2,10 @@
 
 use super::diagnose::{Judged, diagnose};
 use super::judge::{case_id, values};
-use super::report::{Divergence, Failure, Pair};
-use super::{divergence, facts, shape, shrink};
+use super::report::{Divergence, Failure, LawFact, Pair};
+use super::{cases, divergence, facts, shape, shrink};
 use crate::problem::{Case, Problem, Variant};
-use crate::solution::{Candidate, Watch};
+use crate::solution::{Candidate, Watch, catch};
 use crate::tensor::{Inputs, Outputs};
 use crate::trace::Trace;
 
@@ -47,7 +47,32 @@ pub(super) fn explain(
     if convention.is_none() {
         failure.divergence = diverges(problem, candidate, &first.inputs);
     }
+    if failure.bugs.is_empty() {
+        failure.law = broken(problem, candidate, convention, first.case.seed);
+    }
     failure
+}
+
+/// The first law that an answer breaks which no planted bug explains: what it lacks.
+fn broken(
+    problem: &Problem,
+    candidate: &dyn Candidate,
+    convention: Option<&str>,
+    seed: u64,
+) -> Option<LawFact> {
+    let holds_here = |except: &[&str]| convention.is_none_or(|id| !except.contains(&id));
+    let laws = problem.laws.iter().filter(|law| holds_here(law.except));
+    let mut tries = laws.flat_map(|law| law.kinds.iter().map(move |kind| (law, kind)));
+    tries.find_map(|(law, kind)| {
+        let inputs = (problem.inputs)(&cases::case(problem, kind, seed, &[]).ok()?);
+        let mut run = |inputs: &Inputs| values(candidate.run(inputs, &mut Trace::new()));
+        let deviation = catch(|| (law.check)(&inputs, &mut run)).ok()?;
+        (!deviation.holds()).then(|| LawFact {
+            id: law.id.to_string(),
+            err: deviation.err,
+            tol: deviation.tol,
+        })
+    })
 }
 
 /// What the values alone say: the worst place, a planted bug that explains every case, or else

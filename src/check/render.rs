@@ -1,6 +1,6 @@
 //! A report in words.
 
-use super::report::{CaseId, Failure, Held, Pair, Place, Report, Timing, Verdict};
+use super::report::{CaseId, Failure, Held, LawFact, Pair, Place, Report, Timing, Verdict};
 use super::words;
 use crate::lesson::Lesson;
 use crate::text::Lang;
@@ -93,20 +93,12 @@ fn explain(
         }
         Verdict::WrongValues => lines.extend(wrong_values(lesson, failure, lang)),
         Verdict::BrokenLaw => {
-            if let Some(broken) = &failure.law {
-                let law = lesson.problem.laws.iter().find(|law| law.id == broken.id);
-                let sentence = law.map_or("", |law| law.sentence.get(lang));
-                let label = lang.pick(
-                    "this must hold and does not",
-                    "下面这条必须成立，但没有成立",
-                );
-                lines.push(format!("  {label}: {}", sentence.yellow()));
-                let (off, allowed) = lang.pick(("off by", "allowed"), ("偏差", "允许"));
-                lines.push(format!(
-                    "  {off} {:.3e}, {allowed} {:.3e}",
-                    broken.err, broken.tol
-                ));
-            }
+            lines.extend(
+                failure
+                    .law
+                    .iter()
+                    .flat_map(|broken| law(lesson, broken, lang)),
+            );
         }
         other => {
             let message = failure.message.as_deref().unwrap_or("");
@@ -131,6 +123,21 @@ fn explain(
     lines
 }
 
+/// A law that does not hold, and by how much.
+fn law(lesson: &Lesson, broken: &LawFact, lang: Lang) -> [String; 2] {
+    let law = lesson.problem.laws.iter().find(|law| law.id == broken.id);
+    let sentence = law.map_or("", |law| law.sentence.get(lang));
+    let label = lang.pick(
+        "this must hold and does not",
+        "下面这条必须成立，但没有成立",
+    );
+    let (off, allowed) = lang.pick(("off by", "allowed"), ("偏差", "允许"));
+    [
+        format!("  {label}: {}", sentence.yellow()),
+        format!("  {off} {:.3e}, {allowed} {:.3e}", broken.err, broken.tol),
+    ]
+}
+
 /// The cause: a planted bug, or what was measured.
 fn wrong_values(lesson: &Lesson, failure: &Failure, lang: Lang) -> Vec<String> {
     let bugs = failure.bugs.iter();
@@ -150,7 +157,14 @@ fn wrong_values(lesson: &Lesson, failure: &Failure, lang: Lang) -> Vec<String> {
                 "  {total} 个用例中有 {failed} 个错误；已知的错误（包括两两组合）都得不出这样的结果"
             ),
         };
-        return std::iter::once(unknown).chain(measured).collect();
+        let laws = failure
+            .law
+            .iter()
+            .flat_map(|broken| law(lesson, broken, lang));
+        return std::iter::once(unknown)
+            .chain(measured)
+            .chain(laws)
+            .collect();
     }
     let covered = failure.covered;
     let and = lang.pick(", and ", "，并且");

@@ -87,7 +87,7 @@ pub struct Failure {
     /// What was measured where no planted bug fits.
     pub facts: Vec<Fact>,
     pub divergence: Option<Divergence>,
-    /// The law that does not hold.
+    /// The law that does not hold; beside wrong values, where no planted bug fits.
     pub law: Option<LawFact>,
     /// A panic's words, a signal's name, an exit code, the input that was changed.
     pub message: Option<String>,

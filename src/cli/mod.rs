@@ -10,6 +10,7 @@ mod lab;
 mod lesson;
 mod list;
 pub mod markdown;
+mod model;
 mod new_lesson;
 mod picture;
 mod quiz;

@@ -171,6 +171,7 @@ pub const VERBS: &[Verb] = &[
     super::repl::VERB,
     super::claims::VERB,
     super::bench::VERB,
+    super::model::VERB,
     super::doctor::VERB,
     super::transfer::EXPORT,
     super::transfer::IMPORT,

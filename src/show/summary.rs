@@ -25,6 +25,13 @@ impl Summary {
         let n = finite().count() as f64;
         // Divided before they are added, so that large values do not overflow.
         let mean = finite().map(|x| x / n).sum::<f64>();
+        let size = finite().map(|x| x.abs() / n).sum::<f64>();
+        // Rows that sum to 0 leave some rounding, which differs from machine to machine.
+        let mean = if mean.abs() <= 1e-14 * size {
+            0.0
+        } else {
+            mean
+        };
         let spread = finite().map(|x| (x - mean) * (x - mean) / n).sum::<f64>();
         let some = |x: f64| (n > 0.0).then_some(x);
         Summary {

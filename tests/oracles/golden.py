@@ -20,13 +20,16 @@ import numpy
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.ao.quantization import MovingAverageMinMaxObserver, PerChannelMinMaxObserver
 from torch.nn.attention.bias import causal_lower_right
 from torch.nn.attention.flex_attention import and_masks, create_mask, flex_attention
+from torch.nn.utils import prune
 
 SEED = 20260101
 torch.manual_seed(SEED)
 torch.set_default_dtype(torch.float64)
 # That flex_attention runs uncompiled.
+warnings.filterwarnings("ignore", message="torch.quantize_per")
 warnings.filterwarnings("ignore", message="flex_attention called without torch.compile")
 cases = []
 
@@ -335,10 +338,306 @@ def causal_lm_objective():
          {"loss": loss, "perplexity": loss.exp(), "bits_per_byte": total / math.log(2) / size})
 
 
+def affine_quantization():
+    torch.manual_seed(SEED + 1)
+    # Scales that f32 holds exactly: PyTorch quantises in f32.
+    for bits, low, high in [(8, [-1.0, -0.25, 2.0], [2.984375, 3.734375, 3.984375]),
+                            (4, [-1.0, -3.5, 1.0], [2.75, 0.25, 3.75])]:
+        most = 2**bits - 1
+        low, high = torch.tensor(low), torch.tensor(high)
+        x = 4 * torch.rand(3, 16) * (high - low)[:, None] + low[:, None] - 1.5 * (high - low)[:, None]
+        x = (x * 256).round() / 256 + 1 / 1024
+        x[:, 0] = 0.0
+        observer = PerChannelMinMaxObserver(
+            ch_axis=0, dtype=torch.quint8, quant_min=0, quant_max=most)
+        observer(torch.stack([low, high], dim=1).float())
+        scale, zero_point = observer.calculate_qparams()
+        x_hat = torch.fake_quantize_per_channel_affine(
+            x.float(), scale.float(), zero_point.int(), 0, 0, most)
+        q = torch.quantize_per_channel(x.float(), scale.double(), zero_point.long(), 0, torch.quint8)
+        q = q.int_repr().clamp(0, most)
+        case("affine-quantization", f"{bits} bits, asymmetric",
+             "PerChannelMinMaxObserver, fake_quantize_per_channel_affine, quantize_per_channel",
+             dict(x=x, low=low, high=high, bits=float(bits), symmetric=0.0),
+             {"scale": scale.double(), "zero_point": zero_point.double(), "q": q.double(),
+              "x_hat": x_hat.double()})
+    most, scale = 127, torch.tensor([1 / 64, 1 / 32, 1 / 128])
+    low, high = -scale * most, scale * torch.tensor([most, 20.0, 90.0])
+    x_hat = torch.fake_quantize_per_channel_affine(
+        x.float(), scale.float(), torch.zeros(3).int(), 0, -most, most)
+    case("affine-quantization", "8 bits, symmetric", "fake_quantize_per_channel_affine",
+         dict(x=x, low=low, high=high, bits=8.0, symmetric=1.0),
+         {"scale": scale, "x_hat": x_hat.double()})
+
+
+def calibration():
+    torch.manual_seed(SEED + 2)
+    bits, bins, percentile, constant = 3, 32, 90.0, 0.25
+    levels = 2 ** (bits - 1)
+    # Bins are 1/8 wide, and no number is at an edge but the largest.
+    x = (draw(3, 40) * torch.tensor([1.0, 2.0, 0.5])[:, None] * 16).round() / 16 + 1 / 32
+    x = x.clamp(-3.0, 3.0)
+    x[1, 7] = -4.0
+    observer = MovingAverageMinMaxObserver(averaging_constant=constant)
+    for batch in x:
+        observer(batch.abs().float())
+    sizes = x.abs().flatten()
+    counts, edges = torch.histogram(sizes, bins, range=(0.0, 4.0))
+    mse, divergence = [], []
+    for kept in range(levels, bins + 1):
+        scale = edges[kept] / (levels - 1)
+        codes = torch.round(x / scale).clamp(1 - levels, levels - 1)
+        mse.append(F.mse_loss(codes * scale, x))
+        inside = counts[:kept]
+        p, level = inside.clone(), torch.arange(kept) * levels // kept
+        p[-1] += counts[kept:].sum()
+        sums, used = torch.zeros(levels), torch.zeros(levels)
+        sums.index_add_(0, level, inside)
+        used.index_add_(0, level, (inside > 0).double())
+        q = torch.where(inside > 0, (sums / used)[level], 0.0)
+        pair = [torch.distributions.Categorical(probs=counts) for counts in [p, q]]
+        exact = torch.distributions.kl_divergence(*pair)
+        # Categorical clamps probabilities of 0.
+        divergence.append(torch.tensor(math.inf) if ((p > 0) & (q == 0)).any() else exact)
+    mse, divergence = torch.stack(mse), torch.stack(divergence)
+    thresholds = torch.stack([sizes.max(), observer.max_val.double(),
+                              sizes.quantile(percentile / 100),
+                              edges[levels + mse.argmin()], edges[levels + divergence.argmin()]])
+    case("calibration", "three batches, 3 bits",
+         "MovingAverageMinMaxObserver, quantile, histogram, distributions.kl_divergence",
+         dict(x=x, bits=float(bits), percentile=percentile, averaging_constant=constant,
+              bins=float(bins)),
+         {"thresholds": thresholds, "mse": mse, "divergence": divergence, "counts": counts})
+
+
+def weight_only_int8():
+    torch.manual_seed(SEED + 3)
+    # Scales are powers of two, which PyTorch's f32 holds exactly.
+    scale = torch.tensor([1 / 64, 1 / 8, 1 / 32])
+    x, codes = draw(2, 10), torch.rand(3, 10) * 250 - 125
+    codes = (codes * 4).round() / 4 + 1 / 8
+    codes[torch.arange(3), torch.tensor([2, 5, 9])] = torch.tensor([127.0, -127.0, 127.0])
+    w = codes * scale[:, None]
+    stored = torch.quantize_per_channel(w.float(), scale, torch.zeros(3).long(), 0, torch.qint8)
+    case("weight-only-int8", "three outputs", "quantize_per_channel, F.linear", dict(x=x, w=w),
+         {"y": F.linear(x, stored.dequantize().double()), "q": stored.int_repr().double(),
+          "scale": stored.q_per_channel_scales()})
+
+
+def group_quant_int4():
+    torch.manual_seed(SEED + 4)
+    n, k, g = 3, 24, 8
+    # Steps of each group, from -5 to 10, from 0 to 15 or from -15 to 0.
+    steps = torch.rand(n, k // g, g) * 15 + torch.tensor([-5.0, 0.0, -15.0])[:, None, None]
+    steps = (steps * 8).round() / 8 + 1 / 32
+    low = torch.tensor([-5.0, 0.0, -15.0])[:, None].expand(n, k // g)
+    steps = steps.clamp(low[..., None] + 1 / 4, low[..., None] + 15 - 1 / 4)
+    steps[..., 1], steps[..., 6] = low, low + 15
+    w = (steps * torch.tensor([1 / 4, 1 / 32, 1 / 8])[:, None]).reshape(n * k // g, g)
+    x = draw(2, k)
+    observer = PerChannelMinMaxObserver(ch_axis=0, dtype=torch.quint8, quant_min=0, quant_max=15)
+    observer(w.float())
+    scale, zero = observer.calculate_qparams()
+    stored = torch.quantize_per_channel(w.float(), scale.double(), zero.long(), 0, torch.quint8)
+    q = stored.int_repr().reshape(n, k)
+    packed = q[:, 0::2] | q[:, 1::2] << 4
+    groups = (n, k // g)
+    case("group-quant-int4", "three groups a row", "PerChannelMinMaxObserver, quantize_per_channel",
+         dict(x=x, w=w.reshape(n, k), group_size=float(g)),
+         {"packed": packed.double(), "scale": scale.double().reshape(groups),
+          "zero": zero.double().reshape(groups),
+          "y": F.linear(x, stored.dequantize().double().reshape(n, k))})
+
+
+def on_its_own(make):
+    """Draws that do not depend on what was drawn before: cases may be added in any order."""
+    torch.manual_seed(SEED + len(make.__name__))
+    make()
+
+
+def gptq():
+    # By its definition: after each column the weights that are left are the least squares solution for
+    # those that are fixed. No Cholesky, no recursion.
+    r, c, n, bits, percdamp = 3, 6, 16, 3, 0.01
+    most = 2 ** (bits - 1) - 1
+    for group, act_order, dead in [(6, 0, False), (4, 0, True), (2, 1, False)]:
+        weight = draw(r, c)
+        x = ((draw(n, 2) @ draw(2, c) + draw(n, c)) * 16).round() / 16 * torch.arange(1, c + 1)
+        if dead:
+            x[:, 3] = 0
+        gram = x.T @ x * 2 / n
+        diagonal = gram.diag().clone()
+        order = diagonal.argsort(descending=True) if act_order else torch.arange(c)
+        w = weight.clone()
+        w[:, diagonal == 0] = 0
+        h = gram + torch.diag((diagonal == 0).double() + percdamp * diagonal.mean())
+        w, h = w[:, order], h[order][:, order]
+        fixed = torch.zeros(r, 0)
+        for i in range(c):
+            # min over the free weights f of the damped loss: H_ff (f - w_f) = -H_fk (q - w_k)
+            moved = -torch.linalg.solve(h[i:, i:], h[i:, :i] @ (fixed - w[:, :i]).T).T
+            now = w[:, i:] + moved
+            if i % group == 0:
+                scale = now[:, :group].abs().amax(1) / most
+                scale[scale == 0] = 1
+            q = (now[:, 0] / scale).round().clamp(-most, most) * scale
+            fixed = torch.cat([fixed, q[:, None]], 1)
+        case("gptq", f"groups of {group}, act-order {act_order}" + (", a dead input" if dead else ""),
+             "torch.linalg.solve for the free weights after every column",
+             dict(weight=weight, x=x, bits=float(bits), group_size=float(group),
+                  percdamp=percdamp, act_order=float(act_order)),
+             {"w_hat": fixed[:, order.argsort()]})
+
+
+def logit_distillation():
+    n, c, t, alpha, beta = 4, 5, 3.0, 0.25, 0.75
+    student, teacher = draw(n, c, scale=2.0).requires_grad_(), draw(n, c, scale=2.0)
+    for ignored in [False, True]:
+        targets = torch.randint(0, c, (n,))
+        keep = torch.ones(n, dtype=torch.bool)
+        if ignored:
+            targets[1], keep[1] = -100, False
+        soft = F.kl_div(F.log_softmax(student[keep] / t, -1), F.softmax(teacher[keep] / t, -1),
+                        reduction="batchmean") * t * t
+        loss = alpha * F.cross_entropy(student, targets) + beta * soft
+        case("logit-distillation", "a row ignored" if ignored else "all rows",
+             "F.kl_div(batchmean)·T², F.cross_entropy, autograd",
+             dict(student=student, teacher=teacher, targets=targets, temperature=t, alpha=alpha,
+                  beta=beta),
+             {"loss": loss, "grad": torch.autograd.grad(loss, student)[0]})
+
+
+def hidden_state_distillation():
+    l, m, n, p, q = 3, 7, 4, 3, 5
+    student, teacher = draw(l, n, p), draw(m, n, q)
+    projection = nn.Linear(p, q, bias=False)
+    w = draw(p, q)
+    projection.weight.data = w.T.contiguous()
+    for mask in [torch.ones(n, dtype=torch.int64), torch.tensor([1, 1, 0, 0])]:
+        keep = mask.bool()
+        loss = sum(F.mse_loss(projection(student[i][keep]), teacher[3 * i][keep]) for i in range(l))
+        grad = torch.autograd.grad(loss, projection.weight)[0].T
+        case("hidden-state-distillation", f"2 layers of 6, {int(mask.sum())} of {n} tokens",
+             "nn.Linear, F.mse_loss, autograd",
+             dict(student=student, teacher=teacher, projection=w, mask=mask),
+             {"loss": loss, "grad_projection": grad})
+
+
+def w8a8_quantization():
+    # PyTorch's own quantizer and product of integers, in between.
+    n, c, r, alpha = 3, 6, 4, 0.5
+    x, weight = draw(n, c) * torch.tensor([1, 1, 40, 1, 1, 1]), draw(r, c, scale=0.5)
+    act_max = draw(c).abs() + torch.tensor([2, 2, 80, 2, 2, 2])
+    smooth = act_max**alpha / weight.abs().amax(0) ** (1 - alpha)
+
+    def quantize(rows):
+        scale = rows.abs().amax(1) / 127
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            codes = torch.quantize_per_channel(rows.float(), scale, torch.zeros(len(rows)), 0,
+                                               torch.qint8)
+        return codes.int_repr(), scale
+
+    (q_x, s_x), (q_w, s_w) = quantize(x / smooth), quantize(weight * smooth)
+    sums = torch._int_mm(F.pad(q_x, (0, 10, 0, 29)), F.pad(q_w, (0, 10, 0, 4)).T)[:n, :r]
+    case("w8a8-quantization", "an outlier of 40", "torch.quantize_per_channel, torch._int_mm",
+         dict(x=x, weight=weight, act_max=act_max, alpha=alpha),
+         {"y": sums.double() * s_x[:, None] * s_w})
+
+
+def qat_fake_quant():
+    # In f32, as PyTorch has it: with a scale, values and a factor that are exact.
+    n, c, scale, zero_point, qmin, qmax = 4, 4, 0.25, 1, 0, 4
+    x = ((torch.randn(n, c) * 16).round() / 16 + 1 / 32).float().requires_grad_()
+    grad_out = draw(n, c).float()
+    s = torch.tensor([scale], dtype=torch.float32, requires_grad=True)
+    z = torch.tensor([float(zero_point)], dtype=torch.float32)
+    factor = (n * c * qmax) ** -0.5
+    learned = torch._fake_quantize_learnable_per_tensor_affine(x, s, z, qmin, qmax, factor)
+    fixed = torch.fake_quantize_per_tensor_affine(x, scale, zero_point, qmin, qmax)
+    assert torch.equal(learned, fixed)
+    grad_scale = torch.autograd.grad((learned * grad_out).sum(), s)[0][0]
+    grad_x = torch.autograd.grad((fixed * grad_out).sum(), x)[0]
+    case("qat-fake-quant", "codes 0 to 4, zero-point 1",
+         "torch.fake_quantize_per_tensor_affine, _fake_quantize_learnable_per_tensor_affine, autograd",
+         dict(x=x, grad_out=grad_out, scale=scale, zero_point=float(zero_point), qmin=float(qmin),
+              qmax=float(qmax)),
+         {"x_hat": fixed, "grad_x": grad_x, "grad_scale": grad_scale})
+
+
+def magnitude_pruning():
+    layers, n, k, lr, momentum = 3, 4, 6, 0.125, 0.75
+    # Different sizes, since PyTorch does not say which of equal weights goes.
+    sizes = torch.randperm(layers * n * k).reshape(layers, n, k).double() / 16
+    w = sizes * torch.randn(layers, n, k).sign() / torch.tensor([1.0, 2.0, 4.0])[:, None, None]
+    velocity, grad = draw(layers, n, k), draw(layers, n, k)
+    for sparsity in [0.5, 0.8125]:
+        mask, pruned, after = torch.zeros_like(w), torch.zeros_like(w), torch.zeros_like(w)
+        for i in range(layers):
+            layer = nn.Linear(k, n, bias=False)
+            layer.weight.data.copy_(w[i])
+            prune.l1_unstructured(layer, "weight", amount=sparsity)
+            mask[i], pruned[i] = layer.weight_mask, layer.weight.detach()
+            optimizer = torch.optim.SGD([layer.weight_orig], lr=lr, momentum=momentum)
+            layer.weight_orig.grad = grad[i].clone()
+            optimizer.state[layer.weight_orig]["momentum_buffer"] = velocity[i].clone()
+            optimizer.step()
+            after[i] = layer.weight_orig.detach() * layer.weight_mask
+        case("magnitude-pruning", f"sparsity {sparsity}",
+             "prune.l1_unstructured, torch.optim.SGD(momentum)",
+             dict(w=w, velocity=velocity, grad=grad, sparsity=sparsity, lr=lr, momentum=momentum),
+             {"mask": mask, "pruned": pruned, "next": after})
+
+
+def hessian_saliency():
+    # Autograd's Hessian of the layer's own error, PyTorch's inverse, and the kept weights by a solver.
+    n, k, t, percdamp = 2, 5, 12, 0.25
+    w, grad, x = draw(n, k), draw(n, k), draw(t, k, scale=2.0)
+    x[:, 1:] += x[:, :-1]
+    mask = torch.tensor([[1, 0, 1, 0, 1], [0, 0, 1, 1, 1]]).double()
+
+    def error(row):
+        return F.mse_loss(x @ row, x @ w[0])
+
+    hessian = torch.autograd.functional.hessian(error, w[0])
+    hessian = hessian + percdamp * hessian.diagonal().mean() * torch.eye(k)
+    inverse = torch.linalg.inv(hessian)
+    pruned = torch.zeros_like(w)
+    for row, kept, weights in zip(pruned, mask.bool(), w):
+        delta = torch.linalg.solve(hessian[kept][:, kept], hessian[kept][:, ~kept] @ weights[~kept])
+        row[kept] = weights[kept] + delta
+    case("hessian-saliency", "correlated inputs",
+         "torch.autograd.functional.hessian, torch.linalg.inv, torch.linalg.solve",
+         dict(w=w, grad=grad, x=x, mask=mask, percdamp=percdamp),
+         {"taylor": (grad * w).abs(), "obd": w**2 * hessian.diagonal() / 2,
+          "obs": w**2 / inverse.diagonal() / 2, "pruned": pruned})
+
+
+def structured_pruning():
+    b, d, h, o, keep = 3, 4, 7, 2, 3
+    x, w1, b1, w2, b2 = draw(b, d), draw(h, d), draw(h), draw(o, h), draw(o)
+    first, second = nn.Linear(d, h), nn.Linear(h, o)
+    for parameter, values in zip([first.weight, first.bias, second.weight, second.bias],
+                                 [w1, b1, w2, b2]):
+        parameter.data.copy_(values)
+    # PyTorch's mask of rows; where row and bias are 0, SiLU passes 0 on.
+    prune.ln_structured(first, "weight", amount=h - keep, n=2, dim=0)
+    rows = first.weight_mask[:, 0].bool()
+    first.bias.data *= rows
+    y = nn.Sequential(first, nn.SiLU(), second)(x)
+    case("structured-pruning", "three of seven units", "prune.ln_structured(n=2, dim=0), nn.SiLU",
+         dict(x=x, w1=w1, b1=b1, w2=w2, b2=b2, keep=float(keep)),
+         {"kept_w1": first.weight[rows], "kept_b1": b1[rows], "kept_w2": w2[:, rows], "y": y})
+
+
 for make in [stable_softmax, position_wise_ffn, encoder_decoder_block, sliding_window_attention,
              flash_attention, alibi, multi_head_attention, cross_attention, attention_mask, rope,
-             kv_cache, causal_lm_objective, einsum_attention, sinusoidal_position]:
+             kv_cache, causal_lm_objective, einsum_attention, sinusoidal_position,
+             affine_quantization, calibration, weight_only_int8, group_quant_int4]:
     make()
+for make in [gptq, w8a8_quantization, qat_fake_quant, logit_distillation,
+             hidden_state_distillation, magnitude_pruning, hessian_saliency, structured_pruning]:
+    on_its_own(make)
 
 made_with = (f"torch {torch.__version__}, numpy {numpy.__version__}, "
              f"Python {platform.python_version()}, float64, seed {SEED}")

@@ -9,7 +9,7 @@
 //     keys of a split   | 0 | 1 | 2 | 3 | 0 | 1 | 2 | 3 | …   by warp
 //     bytes in flight   WARPS · (STAGES − 1) · 8 KiB a block, two blocks a multiprocessor
 //
-// PAGED: the cache lies in pages of `page` keys, [pages kv_heads page D], and `table [b table_columns]` says
+// PAGED: the cache lies in pages of 2^page_bits keys, [pages kv_heads page D], and `table [b table_columns]` says
 // which page has which keys; otherwise it is [b kv_heads m D].
 
 constexpr int WARPS = 4, THREADS = WARPS * WARP, STAGES = 3;
@@ -18,7 +18,7 @@ constexpr int TILE_BYTES = STEP * D * 2, STAGE_BYTES = 2 * TILE_BYTES;
 
 struct call {
     int h, kv_heads, n, m;
-    int page, table_columns, splits;
+    int page_bits, pages, table_columns, splits;
     // log2(e)/√d
     float scale;
     const int* lengths;
@@ -30,22 +30,34 @@ __device__ inline u32 place(int row, int column16) {
     return column16 / 8 * STEP * 128 + swizzled(row, column16 % 8);
 }
 
+// Where the rows of a step's blocks of 16 keys begin in the cache. In pages they are looked up a step ahead of
+// their copies, so that no copy waits for the table.
+struct rows_of_step {
+    i64 row[STEP / 16];
+
+    __device__ inline void find(const call& c, int sequence, int head, int key) {
+#pragma unroll
+        for (int part = 0; part < STEP / 16; part++) {
+            int first = key + 16 * part;
+#if PAGED
+            int column = first >> c.page_bits;
+            int page = column < c.table_columns ? __ldg(&c.table[i64(sequence) * c.table_columns + column]) : 0;
+            // A table's fault must not be an address.
+            page = min(max(page, 0), c.pages - 1);
+            row[part] = ((i64(page) * c.kv_heads + head) << c.page_bits) + (first & ((1 << c.page_bits) - 1));
+#else
+            row[part] = (i64(sequence) * c.kv_heads + head) * c.m + first;
+#endif
+        }
+    }
+};
+
 // Copies STEP keys, by one warp. Those from `length` on become zeros.
-__device__ inline void copy_step(u32 to, const T* cache, const call& c, int sequence, int head, int key, int length) {
+__device__ inline void copy_step(u32 to, const T* cache, const rows_of_step& rows, int key, int length) {
     int lane = threadIdx.x % WARP;
 #pragma unroll
     for (int part = 0; part < STEP; part += 16) {
-        const T* from = cache;
-        if (key + part < length) {
-            i64 row;
-#if PAGED
-            int page = c.table[i64(sequence) * c.table_columns + (key + part) / c.page];
-            row = (i64(page) * c.kv_heads + head) * c.page + (key + part) % c.page;
-#else
-            row = (i64(sequence) * c.kv_heads + head) * c.m + key + part;
-#endif
-            from += row * D;
-        }
+        const T* from = cache + (key + part < length ? rows.row[part / 16] * D : 0);
 #pragma unroll
         for (int i = 0; i < 16 * COLUMNS / WARP; i++) {
             int at = i * WARP + lane, row = at / COLUMNS, column = at % COLUMNS;
@@ -53,16 +65,6 @@ __device__ inline void copy_step(u32 to, const T* cache, const call& c, int sequ
             copy_async16(to + place(part + row, column), there ? from + row * D + 8 * column : cache, there);
         }
     }
-}
-
-// What is merged: outputs divided by the sums of their weights, and the base-2 logarithms of the sums.
-// Returns each part's weight; the parts are those of one row.
-template <class LOG> __device__ inline float merged_log(int parts, LOG log) {
-    float most = -INFINITY_F32, sum = 0.f;
-    for (int i = 0; i < parts; i++) most = fmaxf(most, log(i));
-    if (most == -INFINITY_F32) return most;
-    for (int i = 0; i < parts; i++) sum += exp2_fast(log(i) - most);
-    return most + log2f(sum);
 }
 
 extern "C" __global__ void __launch_bounds__(THREADS, 2)
@@ -78,12 +80,16 @@ decode(T* __restrict__ out, float* __restrict__ parts, u32* __restrict__ counter
     const int begin = int(i64(steps) * split / c.splits), end = int(i64(steps) * (split + 1) / c.splits);
     const u32 ring = shared_address(memory) + warp * STAGES * STAGE_BYTES;
 
+    rows_of_step next;
+    next.find(c, sequence, head, (begin + warp) * STEP);
     auto load = [&](int i, int stage) {
         int step = begin + warp + i * WARPS;
+        rows_of_step now = next;
+        next.find(c, sequence, head, (step + WARPS) * STEP);
         if (step < end) {
             u32 to = ring + stage * STAGE_BYTES;
-            copy_step(to, k, c, sequence, head, step * STEP, length);
-            copy_step(to + TILE_BYTES, v, c, sequence, head, step * STEP, length);
+            copy_step(to, k, now, step * STEP, length);
+            copy_step(to + TILE_BYTES, v, now, step * STEP, length);
         }
         copy_async_commit();
     };
@@ -140,8 +146,7 @@ decode(T* __restrict__ out, float* __restrict__ parts, u32* __restrict__ counter
         }
         float factor[2];
         u32 p[STEP / 16][4];
-        sums.weigh(s, c.scale, factor);
-        rescale(o, factor);
+        if (sums.weigh(s, c.scale, factor)) rescale(o, factor);
         pack(p, s);
 #pragma unroll
         for (int step = 0; step < STEP / 16; step++)
@@ -158,7 +163,7 @@ decode(T* __restrict__ out, float* __restrict__ parts, u32* __restrict__ counter
         stage = stage == STAGES - 1 ? 0 : stage + 1;
     }
 
-    // The warps' outputs, and the logarithms behind them, take the place of the rings.
+    // The warps' outputs, and the base-2 logarithms of the sums behind them, take the place of the rings.
     copy_async_wait<0>();
     __syncthreads();
     float* outs = reinterpret_cast<float*>(memory);
@@ -182,16 +187,23 @@ decode(T* __restrict__ out, float* __restrict__ parts, u32* __restrict__ counter
     float* part_logs = parts + i64(gridDim.y) * rows * c.splits * D;
     for (int i = threadIdx.x; i < there * D; i += THREADS) {
         int row = i / D, column = i % D;
-        float whole = merged_log(WARPS, [&](int w) { return logs[16 * w + row]; }), sum = 0.f;
-        if (whole != -INFINITY_F32)
-            for (int w = 0; w < WARPS; w++)
-                sum += exp2_fast(logs[16 * w + row] - whole) * outs[(16 * w + row) * D + column];
+        float most = -INFINITY_F32, sum = 0.f, whole = 0.f;
+#pragma unroll
+        for (int w = 0; w < WARPS; w++) most = fmaxf(most, logs[16 * w + row]);
+        if (most == -INFINITY_F32) most = 0.f;
+#pragma unroll
+        for (int w = 0; w < WARPS; w++) {
+            float weight = exp2_fast(logs[16 * w + row] - most);
+            whole += weight;
+            sum += weight * outs[(16 * w + row) * D + column];
+        }
+        sum = whole > 0.f ? sum / whole : whole;
         if (c.splits == 1) {
             out[(first + row) * D + column] = from_f32<T>(sum);
         } else {
             i64 at = (first + row) * c.splits + split;
             parts[at * D + column] = sum;
-            if (column == 0) part_logs[at] = whole;
+            if (column == 0) part_logs[at] = most + log2f(whole);
         }
     }
     if (c.splits == 1) return;
@@ -208,13 +220,36 @@ decode(T* __restrict__ out, float* __restrict__ parts, u32* __restrict__ counter
     __syncthreads();
     if (!last) return;
     __threadfence();
-    for (int i = threadIdx.x; i < there * D; i += THREADS) {
-        int row = i / D, column = i % D;
-        i64 at = (first + row) * c.splits;
-        float whole = merged_log(c.splits, [&](int p) { return __ldcg(&part_logs[at + p]); }), sum = 0.f;
-        if (whole != -INFINITY_F32)
-            for (int p = 0; p < c.splits; p++)
-                sum += exp2_fast(__ldcg(&part_logs[at + p]) - whole) * __ldcg(&parts[(at + p) * D + column]);
-        out[(first + row) * D + column] = from_f32<T>(sum);
+    // A warp makes a row's weights of its logarithms.
+    float* weights = outs;
+    for (int row = warp; row < there; row += WARPS) {
+        const float* from = part_logs + (first + row) * c.splits;
+        float most = -INFINITY_F32, whole = 0.f;
+        for (int p = lane; p < c.splits; p += WARP) most = fmaxf(most, __ldcg(&from[p]));
+        most = warp_max(most);
+        if (most == -INFINITY_F32) most = 0.f;
+        for (int p = lane; p < c.splits; p += WARP) {
+            float weight = exp2_fast(__ldcg(&from[p]) - most);
+            whole += weight;
+            weights[row * c.splits + p] = weight;
+        }
+        whole = warp_sum(whole);
+        float inverse_whole = whole != 0.f ? 1.f / whole : 0.f;
+        for (int p = lane; p < c.splits; p += WARP) weights[row * c.splits + p] *= inverse_whole;
+    }
+    __syncthreads();
+    for (int i = threadIdx.x; i < there * D / 4; i += THREADS) {
+        int row = i / (D / 4), column = i % (D / 4) * 4;
+        const float* from = parts + (first + row) * c.splits * D + column;
+        float sum[4] = {};
+#pragma unroll 8
+        for (int p = 0; p < c.splits; p++) {
+            float4 x = __ldcg(reinterpret_cast<const float4*>(from + i64(p) * D));
+            float weight = weights[row * c.splits + p];
+            sum[0] += weight * x.x, sum[1] += weight * x.y, sum[2] += weight * x.z, sum[3] += weight * x.w;
+        }
+        u32* to = reinterpret_cast<u32*>(out + (first + row) * D + column);
+        to[0] = pack2<T>(sum[0], sum[1]);
+        to[1] = pack2<T>(sum[2], sum[3]);
     }
 }

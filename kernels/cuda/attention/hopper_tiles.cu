@@ -11,6 +11,17 @@ template <int ROWS> __device__ inline void load_tile(u8* to, const tensor_map& m
         tma_load(to + column * ROWS * 128, map, barrier, 64 * column, row, head);
 }
 
+// The same for a tile that all BLOCKS of a cluster want: each fetches a part, and every one gets all.
+template <int ROWS, int BLOCKS>
+__device__ inline void load_tile_together(u8* to, const tensor_map& map, u64* barrier, int row, int head) {
+    constexpr int PART = ROWS / BLOCKS;
+    int first = PART * cluster_rank();
+#pragma unroll
+    for (int column = 0; column < COLUMNS; column++)
+        tma_load_multicast(to + (column * ROWS + first) * 128, map, barrier, u16((1 << BLOCKS) - 1), 64 * column,
+                           row + first, head);
+}
+
 // s = q·kᵀ for the 64 rows at `q` of a tile of ROWS: both operands from shared memory.
 template <int ROWS> __device__ inline void multiply_qk(float (&s)[KEYS / 2], const u8* q, const u8* k) {
     const u64 a = k_major(q), b = k_major(k);
@@ -19,6 +30,21 @@ template <int ROWS> __device__ inline void multiply_qk(float (&s)[KEYS / 2], con
         int column = step / 4, within = 2 * (step % 4);
         wgmma<T>(s, a + (column * ROWS * 128 >> 4) + within, b + (column * KEYS * 128 >> 4) + within, step > 0);
     }
+}
+
+// The same with q in registers, which shared memory has not to give again and again.
+template <int ROWS>
+__device__ inline void multiply_qk(float (&s)[KEYS / 2], const u32 (&q)[D / 16][4], const u8* k) {
+    const u64 b = k_major(k);
+#pragma unroll
+    for (int step = 0; step < D / 16; step++)
+        wgmma<T>(s, q[step], b + (step / 4 * KEYS * 128 >> 4) + 2 * (step % 4), step > 0);
+}
+
+// A's registers of the warp's 16 rows at `q`, for 16 columns.
+template <int ROWS> __device__ inline void load_rows(u32 (&a)[4], const u8* q, int step) {
+    int lane = threadIdx.x % WARP, column = 2 * step + lane / 16;
+    ldmatrix(a, shared_address(q) + column / 8 * ROWS * 128 + swizzled(lane % 16, column % 8));
 }
 
 // o += p·v, the weights p from registers.

@@ -4,6 +4,7 @@
 //! The versions are a ladder, and each is kept: `v1.cu` for every GPU since Turing, `v2.cu` and `v3.cu` for
 //! Hopper. Their heads say what each adds. `softmax.cu` and `rules.cu` are what they share. Decoding is in `decode.rs`.
 
+pub mod decode;
 #[cfg(test)]
 mod tests;
 
@@ -79,6 +80,10 @@ pub enum Error {
         number: &'static str,
         gpu: String,
     },
+    /// No decoding on this GPU in this type.
+    NoDecoding { number: &'static str, gpu: String },
+    /// A page does not have 16, 32, 64 … keys.
+    Page(usize),
     /// The compiler or the driver.
     Trouble(Trouble),
 }
@@ -106,6 +111,14 @@ impl fmt::Display for Error {
             } => write!(
                 f,
                 "attention {version:?} in {number} does not run on {gpu}: take another version or type, or the CPU"
+            ),
+            Error::NoDecoding { number, gpu } => write!(
+                f,
+                "decoding in {number} does not run on {gpu}: it needs compute capability 8.0, so run it on the CPU"
+            ),
+            Error::Page(page) => write!(
+                f,
+                "a page of {page} keys cannot be: give pages of 16, 32, 64 … keys"
             ),
             Error::Trouble(trouble) => write!(f, "{trouble}"),
         }
@@ -153,6 +166,8 @@ pub enum Version {
     V5,
     /// One block for each multiprocessor, and the longest work first.
     V6,
+    /// Two blocks fetch keys and values together: full attention alone.
+    V7,
 }
 
 impl Version {
@@ -185,11 +200,13 @@ struct Instance {
     keys: u32,
     threads: u32,
     shared_bytes: u32,
+    /// Blocks of a cluster, which share the keys and values that they fetch.
+    cluster: u32,
 }
 
 macro_rules! instance {
     ($version:ident, $file:literal, $parts:expr, $gpus:expr, $number:literal, $d:literal, $rules:ident = $name:literal,
-     $rows:expr, $keys:literal, $threads:expr, $shared:expr, [$($define:expr),*]) => {
+     $rows:expr, $keys:literal, $threads:expr, $shared:expr, $cluster:expr, [$($define:expr),*]) => {
         Instance {
             source: Source {
                 file: concat!("attention/", $file),
@@ -212,13 +229,13 @@ macro_rules! instance {
             keys: $keys,
             threads: $threads,
             shared_bytes: $shared,
+            cluster: $cluster,
         }
     };
 }
 
-/// Version 1: `blocks` times 16 rows a warp.
 macro_rules! v1 {
-    ($number:literal, $since:expr, $d:literal, $blocks:literal, $together:literal, $rules:ident = $name:literal) => {
+    ($number:literal, $since:expr, $d:literal, $rules:ident = $name:literal) => {
         instance!(
             V1,
             "v1.cu",
@@ -229,12 +246,10 @@ macro_rules! v1 {
             $rules = $name,
             128,
             64,
-            256 / $blocks,
+            256,
             (128 + 2 * 64) * $d * 2,
-            [
-                concat!("-DBLOCKS=", $blocks),
-                concat!("-DTOGETHER=", $together)
-            ]
+            1,
+            []
         )
     };
 }
@@ -255,15 +270,16 @@ macro_rules! v2 {
             128,
             256,
             (128 + 4 * 128) * $d * 2 + 64,
+            1,
             []
         )
     };
 }
 
-/// Versions 3 to 6.
+/// Versions 3 to 7.
 macro_rules! v3 {
     ($version:ident, $number:literal, $d:literal, $rules:ident = $name:literal, $keys:literal, $consumers:literal,
-     $stages:literal, $ping_pong:literal, $overlap:literal) => {
+     $stages:literal, $ping_pong:literal, $overlap:literal, $q:literal, $polynomial:literal, $cluster:literal) => {
         instance!(
             $version,
             "v3.cu",
@@ -276,11 +292,15 @@ macro_rules! v3 {
             $keys,
             128 + 128 * $consumers,
             (64 * $consumers + 2 * $stages * $keys) * $d * 2 + 32 * $stages + 64,
+            $cluster,
             [
                 concat!("-DCONSUMERS=", $consumers),
                 concat!("-DSTAGES=", $stages),
                 concat!("-DPING_PONG=", $ping_pong),
-                concat!("-DOVERLAP=", $overlap)
+                concat!("-DOVERLAP=", $overlap),
+                concat!("-DQ_IN_REGISTERS=", $q),
+                concat!("-DPOLYNOMIAL=", $polynomial),
+                concat!("-DCLUSTER=", $cluster)
             ]
         )
     };
@@ -290,40 +310,44 @@ const TURING: Gpus = Gpus::From(7, 5);
 const AMPERE: Gpus = Gpus::From(8, 0);
 
 const INSTANCES: &[Instance] = &[
-    v1!("bf16", AMPERE, 64, 2, 1, Full = "FULL"),
-    v1!("bf16", AMPERE, 64, 2, 1, Causal = "CAUSAL"),
-    v1!("bf16", AMPERE, 64, 2, 1, Any = "ANY"),
-    v1!("bf16", AMPERE, 128, 1, 1, Full = "FULL"),
-    v1!("bf16", AMPERE, 128, 1, 1, Causal = "CAUSAL"),
-    v1!("bf16", AMPERE, 128, 1, 1, Any = "ANY"),
-    v1!("f16", TURING, 64, 2, 1, Full = "FULL"),
-    v1!("f16", TURING, 64, 2, 1, Causal = "CAUSAL"),
-    v1!("f16", TURING, 64, 2, 1, Any = "ANY"),
-    v1!("f16", TURING, 128, 1, 1, Full = "FULL"),
-    v1!("f16", TURING, 128, 1, 1, Causal = "CAUSAL"),
-    v1!("f16", TURING, 128, 1, 1, Any = "ANY"),
+    v1!("bf16", AMPERE, 64, Full = "FULL"),
+    v1!("bf16", AMPERE, 64, Causal = "CAUSAL"),
+    v1!("bf16", AMPERE, 64, Any = "ANY"),
+    v1!("bf16", AMPERE, 128, Full = "FULL"),
+    v1!("bf16", AMPERE, 128, Causal = "CAUSAL"),
+    v1!("bf16", AMPERE, 128, Any = "ANY"),
+    v1!("f16", TURING, 64, Full = "FULL"),
+    v1!("f16", TURING, 64, Causal = "CAUSAL"),
+    v1!("f16", TURING, 64, Any = "ANY"),
+    v1!("f16", TURING, 128, Full = "FULL"),
+    v1!("f16", TURING, 128, Causal = "CAUSAL"),
+    v1!("f16", TURING, 128, Any = "ANY"),
     // The ladder.
     v2!("bf16", 128, Full = "FULL"),
     v2!("bf16", 128, Causal = "CAUSAL"),
-    v3!(V3, "bf16", 128, Full = "FULL", 128, 2, 2, 0, 0),
-    v3!(V3, "bf16", 128, Causal = "CAUSAL", 128, 2, 2, 0, 0),
-    v3!(V4, "bf16", 128, Full = "FULL", 128, 2, 2, 1, 0),
-    v3!(V4, "bf16", 128, Causal = "CAUSAL", 128, 2, 2, 1, 0),
-    v3!(V5, "bf16", 128, Full = "FULL", 128, 2, 2, 1, 1),
-    v3!(V5, "bf16", 128, Causal = "CAUSAL", 128, 2, 2, 1, 1),
+    v3!(V3, "bf16", 128, Full = "FULL", 128, 2, 2, 0, 0, 0, 0, 1),
+    v3!(V3, "bf16", 128, Causal = "CAUSAL", 128, 2, 2, 0, 0, 0, 0, 1),
+    v3!(V4, "bf16", 128, Full = "FULL", 128, 2, 2, 1, 0, 0, 0, 1),
+    v3!(V4, "bf16", 128, Causal = "CAUSAL", 128, 2, 2, 1, 0, 0, 0, 1),
+    v3!(V5, "bf16", 128, Full = "FULL", 128, 2, 2, 1, 1, 0, 0, 1),
+    v3!(V5, "bf16", 128, Causal = "CAUSAL", 128, 2, 2, 1, 1, 0, 0, 1),
     // Its top.
-    v3!(V6, "bf16", 64, Full = "FULL", 128, 3, 2, 1, 1),
-    v3!(V6, "bf16", 64, Causal = "CAUSAL", 128, 3, 2, 1, 1),
-    v3!(V6, "bf16", 64, Any = "ANY", 128, 3, 2, 1, 1),
-    v3!(V6, "bf16", 128, Full = "FULL", 176, 2, 2, 1, 1),
-    v3!(V6, "bf16", 128, Causal = "CAUSAL", 128, 2, 2, 1, 1),
-    v3!(V6, "bf16", 128, Any = "ANY", 128, 2, 2, 1, 1),
-    v3!(V6, "f16", 64, Full = "FULL", 128, 3, 2, 1, 1),
-    v3!(V6, "f16", 64, Causal = "CAUSAL", 128, 3, 2, 1, 1),
-    v3!(V6, "f16", 64, Any = "ANY", 128, 3, 2, 1, 1),
-    v3!(V6, "f16", 128, Full = "FULL", 176, 2, 2, 1, 1),
-    v3!(V6, "f16", 128, Causal = "CAUSAL", 128, 2, 2, 1, 1),
-    v3!(V6, "f16", 128, Any = "ANY", 128, 2, 2, 1, 1),
+    v3!(V6, "bf16", 64, Full = "FULL", 128, 3, 2, 1, 1, 0, 0, 1),
+    v3!(V6, "bf16", 64, Causal = "CAUSAL", 128, 3, 2, 1, 1, 0, 0, 1),
+    v3!(V6, "bf16", 64, Any = "ANY", 128, 3, 2, 1, 1, 0, 0, 1),
+    v3!(V6, "bf16", 128, Full = "FULL", 128, 2, 3, 1, 1, 1, 0, 1),
+    v3!(V6, "bf16", 128, Causal = "CAUSAL", 128, 2, 3, 1, 1, 1, 0, 1),
+    v3!(V6, "bf16", 128, Any = "ANY", 128, 2, 3, 1, 1, 1, 0, 1),
+    v3!(V6, "f16", 64, Full = "FULL", 128, 3, 2, 1, 1, 0, 0, 1),
+    v3!(V6, "f16", 64, Causal = "CAUSAL", 128, 3, 2, 1, 1, 0, 0, 1),
+    v3!(V6, "f16", 64, Any = "ANY", 128, 3, 2, 1, 1, 0, 0, 1),
+    v3!(V6, "f16", 128, Full = "FULL", 128, 2, 3, 1, 1, 1, 0, 1),
+    v3!(V6, "f16", 128, Causal = "CAUSAL", 128, 2, 3, 1, 1, 1, 0, 1),
+    v3!(V6, "f16", 128, Any = "ANY", 128, 2, 3, 1, 1, 1, 0, 1),
+    v3!(V7, "bf16", 64, Full = "FULL", 128, 3, 2, 1, 1, 0, 0, 2),
+    v3!(V7, "bf16", 128, Full = "FULL", 128, 2, 3, 1, 1, 1, 0, 2),
+    v3!(V7, "f16", 64, Full = "FULL", 128, 3, 2, 1, 1, 0, 0, 2),
+    v3!(V7, "f16", 128, Full = "FULL", 128, 2, 3, 1, 1, 1, 0, 2),
 ];
 
 pub(super) const SOURCES: &[Source] = &{
@@ -381,7 +405,8 @@ pub fn attention<T: Number>(
     attention_by(Version::best(gpu), gpu, out, lse, operands, options, shape)
 }
 
-/// The same by one version of the ladder. Versions 2 to 5 have bf16, d = 128, full and causal alone.
+/// The same by one version of the ladder. Versions 2 to 5 have bf16, d = 128, full and
+/// causal alone; version 7 has full attention alone.
 ///
 /// # Errors
 /// [`Error`], when operands or options do not fit the shape, or this version does not run here.
@@ -426,6 +451,7 @@ pub fn attention_by<T: Number>(
         keys,
         threads,
         shared_bytes,
+        cluster,
         ..
     } = INSTANCES[index];
     let kernel = gpu.kernel(&SOURCES[index], "attention")?;
@@ -445,6 +471,9 @@ pub fn attention_by<T: Number>(
         lengths: address(options.lengths),
         lse: lse.map_or(0, |lse| lse.device_ptr_mut(&gpu.stream).0),
     };
+    // Where a warp of version 1 has two blocks of rows, half as many warps do: as in v1.cu.
+    let two = version == Version::V1 && (d == 64 || matches!(gpu.capability.0, 8 | 9));
+    let threads = if two { threads / 2 } else { threads };
     let tiles = (n as u32).div_ceil(rows);
     let heads = (b * h) as u32;
     let config = |blocks| LaunchConfig {
@@ -469,8 +498,8 @@ pub fn attention_by<T: Number>(
         0 => [map(q, n, b * h, rows)?; 3],
         _ => [
             map(q, n, b * h, rows)?,
-            map(k, m, b * kv_heads, keys)?,
-            map(v, m, b * kv_heads, keys)?,
+            map(k, m, b * kv_heads, keys / cluster)?,
+            map(v, m, b * kv_heads, keys / cluster)?,
         ],
     };
     launch.arg(&maps[0]).arg(&maps[1]).arg(&maps[2]).arg(&call);
@@ -479,9 +508,10 @@ pub fn attention_by<T: Number>(
         unsafe { launch.launch(config(tiles * heads)) }?;
         return Ok(());
     }
-    let persistent = version == Version::V6;
+    let persistent = version >= Version::V6;
+    let items = tiles.div_ceil(cluster) * heads;
     let schedule = Schedule {
-        items: (tiles * heads) as i32,
+        items: items as i32,
         section: if persistent && options.causal {
             section(shape, kv_heads)
         } else {
@@ -491,8 +521,8 @@ pub fn attention_by<T: Number>(
     };
     launch.arg(&schedule);
     let blocks = match persistent {
-        true => (tiles * heads).min(gpu.multiprocessors as u32),
-        false => tiles * heads,
+        true => items.min(gpu.multiprocessors as u32 / cluster) * cluster,
+        false => items,
     };
     // SAFETY: the arguments are those of v3.cu, and every operand has what the call says.
     unsafe { launch.launch(config(blocks)) }?;
@@ -548,21 +578,30 @@ fn check<T: Number>(
     if let Some(lengths) = options.lengths {
         Length::check("lengths", b, lengths.len())?;
     }
-    let stream = &gpu.stream;
-    for (operand, address) in [
-        ("q", q.device_ptr(stream).0),
-        ("k", k.device_ptr(stream).0),
-        ("v", v.device_ptr(stream).0),
-        ("out", out.device_ptr(stream).0),
-    ] {
-        if address % 16 != 0 {
-            return Err(Error::Misaligned(operand));
-        }
-    }
+    aligned(gpu, [("q", q), ("k", k), ("v", v)], out)?;
     // Positions and items are counted in 32 bits, and a head's elements by v1.cu too.
     let most = 1 << 30;
     if n.max(m) >= most / d || product([b, h, n.div_ceil(64)]).is_none_or(|items| items >= most) {
         return Err(Error::Large(shape));
     }
     Ok(())
+}
+
+/// Whether operands begin where a kernel can read 16 bytes at once.
+fn aligned<T: Number>(
+    gpu: &Gpu,
+    operands: [(&'static str, &CudaView<'_, T>); 3],
+    out: &CudaViewMut<'_, T>,
+) -> Result<(), Error> {
+    let stream = &gpu.stream;
+    let addresses = operands.map(|(operand, view)| (operand, view.device_ptr(stream).0));
+    let out = ("out", out.device_ptr(stream).0);
+    match addresses
+        .into_iter()
+        .chain([out])
+        .find(|at| !at.1.is_multiple_of(16))
+    {
+        Some((operand, _)) => Err(Error::Misaligned(operand)),
+        None => Ok(()),
+    }
 }

@@ -21,7 +21,15 @@ constexpr int FULL = 0, CAUSAL = 1, ANY = 2;
 // them the tiles with global keys, 0 to globals_end. They are walked from the last to the first, because the
 // ragged end and the diagonal, which have to be hidden in part, come first then and all that follow are whole.
 struct sight {
-    int length, near_first, near_end, globals_end, tiles, masked;
+    int length, near_first, near_end, globals_end, tiles;
+    // The first `masked` tiles are not seen whole by every query; where any rule may be, those are whole that lie
+    // within these keys.
+    int masked, whole_begin, whole_end;
+
+    __device__ bool whole(int i) const {
+        int key = first_key(i);
+        return RULES == ANY ? key >= whole_begin && key + KEYS <= whole_end : i >= masked;
+    }
 
     __device__ int first_key(int i) const {
         int near = near_end - near_first;
@@ -51,6 +59,14 @@ __device__ inline sight look(const call& c, int sequence, int first_query, int q
     at.tiles = at.near_end - at.near_first + at.globals_end;
     int whole = causal ? min(max(first + 1, 0), at.length) / KEYS : at.length / KEYS;
     at.masked = RULES == ANY ? at.tiles : max(at.near_end - whole, 0);
+    at.whole_begin = 0;
+    at.whole_end = causal ? min(first + 1, at.length) : at.length;
+    if (RULES == ANY && c.window < c.n + c.m) {
+        at.whole_begin = max(last - c.window + 1, 0);
+        at.whole_end = min(at.whole_end, first + c.window);
+    }
+    // Distances count in every tile.
+    if (RULES == ANY && c.slopes) at.whole_end = 0;
     return at;
 }
 

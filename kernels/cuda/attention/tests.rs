@@ -101,13 +101,14 @@ fn plain<T: Float>(
     (outs.concat(), logs)
 }
 
-const VERSIONS: [Version; 6] = [
+const VERSIONS: [Version; 7] = [
     Version::V1,
     Version::V2,
     Version::V3,
     Version::V4,
     Version::V5,
     Version::V6,
+    Version::V7,
 ];
 
 /// Runs every version that has the case, twice each.
@@ -303,6 +304,125 @@ fn every_version_equals_plain_loops() {
     ran += compare::<f16>(gpu, [1, 2, 1, 129, 257, 64], full, 12.0, 9);
     println!("{ran} runs");
     assert!(ran > 0);
+}
+
+/// Decoding of one shape, dense and in pages, which are in no order and whose rests are NaN.
+fn compare_decoding<T: Float>(gpu: &Gpu, [b, h, kv, n, m, d]: [usize; 6], seed: u64) {
+    use super::decode::{Cache, Decoder};
+    let shape = Shape {
+        b,
+        h,
+        n,
+        m,
+        d,
+        dv: d,
+    };
+    let case = Case {
+        causal: true,
+        lengths: true,
+        ..Case::default()
+    };
+    let mut rng = StdRng::seed_from_u64(seed);
+    let mut noise = |len: usize| -> Vec<T> {
+        (0..len)
+            .map(|_| T::from(rng.random_range(-2.0f32..2.0)))
+            .collect()
+    };
+    let q = noise(b * h * n * d);
+    let (mut k, mut v) = (noise(b * kv * m * d), noise(b * kv * m * d));
+    let lengths = lengths(b, m);
+    for head in 0..b * kv {
+        let end = lengths[head / kv] as usize;
+        for x in [&mut k, &mut v] {
+            x[(head * m + end) * d..(head + 1) * m * d].fill(T::from(f32::NAN));
+        }
+    }
+    let (want, _) = plain([&q, &k, &v], case, kv, shape, |x| x);
+    let round = |x: f64| f64::from(T::from(x as f32).to());
+    let (near, _) = plain([&q, &k, &v], case, kv, shape, round);
+    let most = |got: &mut dyn Iterator<Item = f64>| {
+        got.zip(&want).fold(0f64, |most, (got, want)| {
+            let error = (got - want).abs();
+            if error <= most { most } else { error }
+        })
+    };
+    let allowed = 2.0 * most(&mut near.iter().map(|x| round(*x))) + 1e-9;
+
+    let on_gpu = gpu.stream.clone_htod(&q).unwrap();
+    let lengths = gpu.stream.clone_htod(&lengths).unwrap();
+    let mut decoder = Decoder::new(gpu, shape, kv).unwrap();
+    for page in [0, 16, 64] {
+        let columns = if page > 0 { m.div_ceil(page) } else { 0 };
+        let place = |i: usize| b * columns - i;
+        let paged = |x: &[T]| {
+            if page == 0 {
+                return x.to_vec();
+            }
+            let mut to = vec![T::from(f32::NAN); (b * columns + 1) * kv * page * d];
+            for (row, from) in x.chunks(d).enumerate() {
+                let (s, head, key) = (row / m / kv, row / m % kv, row % m);
+                let at = (place(s * columns + key / page) * kv + head) * page + key % page;
+                to[at * d..][..d].copy_from_slice(from);
+            }
+            to
+        };
+        let table: Vec<i32> = (0..b * columns).map(|i| place(i) as i32).collect();
+        let table = gpu.stream.clone_htod(&[&table[..], &[0]].concat()).unwrap();
+        let table = table.slice(0..b * columns);
+        let (k, v) = (paged(&k), paged(&v));
+        let k = gpu.stream.clone_htod(&k).unwrap();
+        let v = gpu.stream.clone_htod(&v).unwrap();
+        let (k, v) = (&k.as_view(), &v.as_view());
+        let mut run = || {
+            let mut out = Guarded::<T>::new(gpu, b * h * n * d).unwrap();
+            let table = &table;
+            let cache = match page {
+                0 => Cache::Dense { k, v },
+                _ => Cache::Paged { k, v, table, page },
+            };
+            let (q, lengths) = (&on_gpu.as_view(), &lengths.as_view());
+            decoder
+                .run(gpu, &mut out.room(), q, cache, lengths)
+                .unwrap();
+            out.values(gpu).unwrap().unwrap()
+        };
+        let out = run();
+        let error = most(&mut out.iter().map(|x| f64::from(x.to())));
+        assert!(
+            error <= allowed,
+            "{} {shape:?} pages of {page}: off by {error:.2e}, allowed is {allowed:.2e}",
+            T::NAME
+        );
+        assert!(
+            run() == out,
+            "{shape:?} pages of {page}: two runs, two results"
+        );
+    }
+}
+
+/// Runs where there is a GPU.
+#[test]
+fn decoding_equals_plain_loops() {
+    let Ok(gpu) = crate::kernels::cuda::gpu() else {
+        return println!("skipped: no GPU");
+    };
+    if gpu.capability < (8, 0) {
+        return println!("skipped: {} does not decode", gpu.name);
+    }
+    let sizes = [
+        [1, 1, 1, 1, 1],
+        [2, 4, 2, 1, 70],
+        [3, 8, 2, 1, 1000],
+        [2, 8, 1, 3, 300],
+        [1, 40, 1, 1, 130],
+        [1, 2, 2, 9, 5],
+    ];
+    for (seed, [b, h, kv, n, m]) in sizes.into_iter().enumerate() {
+        for d in [64, 128] {
+            compare_decoding::<bf16>(gpu, [b, h, kv, n, m, d], seed as u64);
+            compare_decoding::<f16>(gpu, [b, h, kv, n, m, d], seed as u64);
+        }
+    }
 }
 
 /// Runs where there is a GPU.

@@ -6,10 +6,15 @@
 //     copy      V0 |   K1   |    V1    |   K2   | …
 //     compute   Q·K0ᵀ | softmax, P·V0 | Q·K1ᵀ | softmax, P·V1 | …
 //
-// Why it is fast: the scores never leave the registers, and the swizzle frees ldmatrix of bank
-// conflicts. TOGETHER blocks on a multiprocessor fill each other's waits. With BLOCKS = 2 a warp's fragments of K and
-// V serve 32 rows, which halves the reads of shared memory; at D = 128 that needs more registers than there are.
+// Why it is fast: the scores never leave the registers, and the swizzle frees ldmatrix of bank conflicts. With
+// BLOCKS = 2 a warp's fragments of K and V serve 32 rows, which halves the reads of shared memory; not every GPU's
+// compiler finds the registers for that at D = 128.
 
+#if D == 64 || (__CUDA_ARCH__ >= 800 && __CUDA_ARCH__ < 1000)
+constexpr int BLOCKS = 2;
+#else
+constexpr int BLOCKS = 1;
+#endif
 constexpr int WARPS = 8 / BLOCKS, ROWS = 128;
 constexpr int THREADS = WARPS * WARP;
 
@@ -21,7 +26,7 @@ __device__ inline u32 place(int rows, int row, int column16) {
 // Copies rows of D numbers; those from `there` on become zeros.
 template <int ROWS> __device__ inline void copy_tile(u32 to, const T* from, int there) {
     constexpr int COLUMNS = D / 8;
-#pragma unroll 4
+#pragma unroll 2
     for (int i = threadIdx.x; i < ROWS * COLUMNS; i += THREADS) {
         int row = i / COLUMNS, column = i % COLUMNS;
         bool exists = row < there;
@@ -29,7 +34,7 @@ template <int ROWS> __device__ inline void copy_tile(u32 to, const T* from, int 
     }
 }
 
-extern "C" __global__ void __launch_bounds__(THREADS, TOGETHER)
+extern "C" __global__ void __launch_bounds__(THREADS)
 attention(T* __restrict__ out, const T* __restrict__ q, const T* __restrict__ k, const T* __restrict__ v,
           const __grid_constant__ call c) {
     extern __shared__ __align__(1024) u8 memory[];
@@ -97,10 +102,9 @@ attention(T* __restrict__ out, const T* __restrict__ q, const T* __restrict__ k,
         u32 p[BLOCKS][KEYS / 16][4];
 #pragma unroll
         for (int block = 0; block < BLOCKS; block++) {
-            if (i < at.masked) hide(s[block], c, at.length, first_row + 16 * block, key, slope);
+            if (!at.whole(i)) hide(s[block], c, at.length, first_row + 16 * block, key, slope);
             float factor[2];
-            sums[block].weigh(s[block], c.scale, factor);
-            rescale(o[block], factor);
+            if (sums[block].weigh(s[block], c.scale, factor)) rescale(o[block], factor);
             pack(p[block], s[block]);
         }
         copy_async_wait<1>();

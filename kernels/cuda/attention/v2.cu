@@ -70,10 +70,9 @@ attention(T* __restrict__ out, const __grid_constant__ tensor_map q, const __gri
         wgmma_commit();
         wgmma_wait<0>();
         pin(s);
-        if (i < at.masked) hide(s, c, at.length, first_row, key, slope);
+        if (!at.whole(i)) hide(s, c, at.length, first_row, key, slope);
         float factor[2];
-        sums.weigh(s, c.scale, factor);
-        rescale(o, factor);
+        if (sums.weigh(s, c.scale, factor)) rescale(o, factor);
         pack(p, s);
         mbarrier_wait(&shared.v_full[stage], parity);
         if (key + KEYS > at.length && at.length < c.m) clear_values(shared.v[stage], at.length - key, 1 + warpgroup);
