@@ -56,7 +56,9 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1) __cluster_dims__(2, 1, 
                 const __grid_constant__ tensor_map out, int m, int n, int k) {
     extern __shared__ __align__(1024) u8 shared[];
     __shared__ u64 full[DEPTH], empty[DEPTH];
-    int group = threadIdx.x / 128, warp = threadIdx.x / WARP % 4, lane = threadIdx.x % WARP;
+    // The shuffle tells the compiler that a warp's threads agree: descriptors are then computed once a warp.
+    int group = __shfl_sync(0xffffffff, threadIdx.x / 128, 0);
+    int warp = threadIdx.x / WARP % 4, lane = threadIdx.x % WARP;
     u32 rank = cluster_rank();
     int steps = (k + DEEP - 1) / DEEP;
     if (threadIdx.x == 0) {

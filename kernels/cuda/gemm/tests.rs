@@ -25,9 +25,15 @@ fn check<T: Half + Plain>(gpu: &Gpu, [m, n, k]: [usize; 3], form: Form, by: f32)
         out.values(gpu).unwrap().unwrap()
     };
     let (out, again) = (once(), once());
+    let same = |(one, other): (&T, &T)| one.to_f64().to_bits() == other.to_f64().to_bits();
+    assert!(out.iter().zip(&again).all(same), "two runs differ");
     let [mut worst, mut sum, mut usual_worst, mut usual_sum, mut step] = [0f64; 5];
     for (at, out) in out.iter().enumerate() {
         let (i, j) = (at / n, at % n);
+        // Of many rows, some of every tile, and the last.
+        if m > 1000 && i % 31 != 0 && i + 1 != m {
+            continue;
+        }
         let of_b = |t: usize| match form {
             Form::Plain => b[t * n + j].to_f64(),
             Form::Transposed => b[j * k + t].to_f64(),
@@ -43,10 +49,6 @@ fn check<T: Half + Plain>(gpu: &Gpu, [m, n, k]: [usize; 3], form: Form, by: f32)
         usual_sum += usual;
         // Where there are few results, the usual way may be exact by chance.
         step = step.max(want.abs() / 512.0);
-        assert!(
-            out.to_f64().to_bits() == again[at].to_f64().to_bits(),
-            "two runs differ"
-        );
     }
     assert!(
         worst <= 2.0 * usual_worst + step && sum <= 1.2 * usual_sum + step,
@@ -95,6 +97,9 @@ fn products_equal_f64_on_ragged_shapes() {
 fn long_sums_and_many_tiles_equal_f64() {
     let gpu = gpu_or_skip!();
     everywhere(gpu, [20, 40, 5000], 1.0);
+    // More tiles than there are multiprocessors, in each of Hopper's widths.
+    everywhere(gpu, [2100, 520, 16], 1.0);
+    everywhere(gpu, [2100, 1032, 16], 1.0);
     everywhere(gpu, [2100, 2056, 16], 1.0);
 }
 

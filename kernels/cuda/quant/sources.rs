@@ -125,14 +125,14 @@ macro_rules! few {
 
 /// From the fewest columns to the most.
 pub static FEW: [Few; 24] = [
-    few!(Group32, 4, 32, true, 1, 1, 8, 1, 4),
-    few!(Group32, 4, 32, true, 2, 2, 4, 2, 4),
+    few!(Group32, 4, 32, true, 1, 1, 8, 1, 3),
+    few!(Group32, 4, 32, true, 2, 1, 8, 1, 3),
     few!(Group32, 4, 32, true, 4, 2, 4, 2, 3),
-    few!(Group64, 4, 64, true, 1, 1, 8, 1, 4),
-    few!(Group64, 4, 64, true, 2, 2, 4, 2, 4),
+    few!(Group64, 4, 64, true, 1, 1, 8, 1, 3),
+    few!(Group64, 4, 64, true, 2, 1, 8, 1, 3),
     few!(Group64, 4, 64, true, 4, 2, 4, 2, 3),
-    few!(Group128, 4, 128, true, 1, 1, 8, 1, 4),
-    few!(Group128, 4, 128, true, 2, 2, 4, 2, 4),
+    few!(Group128, 4, 128, true, 1, 1, 8, 1, 3),
+    few!(Group128, 4, 128, true, 2, 1, 8, 1, 3),
     few!(Group128, 4, 128, true, 4, 2, 4, 2, 3),
     few!(Int8, 8, 0, true, 1, 1, 8, 1, 2),
     few!(Int8, 8, 0, true, 2, 2, 4, 2, 2),

@@ -324,14 +324,15 @@ fn packing_is_a_permutation() {
     let packed = int4.packed();
     let record = pack::record_bytes(4, 2);
     assert_eq!(packed.len(), 2 * record);
-    // Step 1, tile 2, half 1, lane 13, product 3 of the half: register 1 is row g + 8, columns c and c + 1.
-    let at = record + (((2 * 2 + 1) * 32 + 13) * 4 + 3) * 4;
+    // Step 1, tile 2, half 1, lane 14, product 3 of the half: register 1 is row g + 8, columns c and c + 1.
+    let (lane, g, c) = (14, 3, 4);
+    let at = record + (((2 * 2 + 1) * 32 + lane) * 4 + 3) * 4;
     let word = u32::from_le_bytes(packed[at..at + 4].try_into().unwrap());
-    let (row, column) = (2 * 16 + 13 / 4 + 8, 128 + 64 + 3 * 16 + 2 * (13 % 4));
+    let (row, column) = (2 * 16 + g + 8, 128 + 64 + 3 * 16 + c);
     assert_eq!(word >> 4 & 15, q[row * k + column] as u32);
     assert_eq!(word >> 20 & 15, q[row * k + column + 1] as u32);
     // Group 3, the second of step 1, of the same row.
-    let place = 64 + 2 * 16 + 13 / 4 * 2 + 1;
+    let place = 64 + 2 * 16 + g * 2 + 1;
     let scale = record + n * 64 + 2 * place;
     let scale = bf16::from_le_bytes(packed[scale..scale + 2].try_into().unwrap());
     assert_eq!(scale, scales[row * 4 + 3]);

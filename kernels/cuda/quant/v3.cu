@@ -22,10 +22,7 @@
 constexpr int THREADS = WN * WK * WARP;
 constexpr int COLUMNS = 8 * MT;
 // How much of k is summed before it is scaled: a group, or less where there are not the registers for its x.
-#ifndef MOSTD
-#define MOSTD (MT == 1 ? 128 : 32)
-#endif
-constexpr int MOST = MOSTD;
+constexpr int MOST = MT <= 2 ? 128 : 32;
 #if BITS == 4
 constexpr int SPAN = GROUP < MOST ? GROUP : MOST;
 #else

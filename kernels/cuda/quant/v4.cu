@@ -59,7 +59,8 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1)
     extern __shared__ __align__(1024) u8 shared[];
     __shared__ u64 full[DEPTH], empty[DEPTH];
     u8* record_ring = shared + DEPTH * X_BYTES;
-    int group = threadIdx.x / 128, lane = threadIdx.x % WARP;
+    // The shuffle tells the compiler that a warp's threads agree: what follows from it is computed once a warp.
+    int group = __shfl_sync(0xffffffff, threadIdx.x / 128, 0), lane = threadIdx.x % WARP;
     int m0 = blockIdx.z * COLUMNS;
     int steps = (k + STEP - 1) / STEP, slabs = (n + SLAB - 1) / SLAB;
     int first = steps * int(blockIdx.y) / SPLIT, count = steps * int(blockIdx.y + 1) / SPLIT - first;
@@ -108,7 +109,8 @@ extern "C" __global__ void __launch_bounds__(THREADS, 1)
         float sums[COLUMNS / 2];
         left first_half, second_half;
         int warp = threadIdx.x / WARP % 4;
-        int slab = group % CONSUMERS, deep = group / CONSUMERS;
+        // Known to be 0 where there is one lane.
+        int slab = group % CONSUMERS, deep = LANES == 1 ? 0 : group / CONSUMERS;
         ring<DEPTH> at;
         u32 before = 0;
         for (int i = 0; i < deep; i++) at.next();
