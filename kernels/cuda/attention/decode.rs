@@ -10,8 +10,8 @@ use cudarc::driver::{
 };
 
 const THREADS: u32 = 128;
-/// The rings of four warps: three stages of 16 KiB each.
-const SHARED_BYTES: u32 = 4 * 3 * 2 * 8192;
+/// The rings of four warps: three stages of 8 KiB each, so that two blocks fit on a multiprocessor.
+const SHARED_BYTES: u32 = 4 * 3 * 8192;
 
 macro_rules! decode {
     ($number:literal, $since:expr, $d:literal, $paged:literal) => {
