@@ -109,15 +109,6 @@ __device__ inline void tma_load_multicast(void* to, const tensor_map& map, u64* 
                  : "memory");
 }
 
-// The same for 3 axes.
-__device__ inline void tma_load_multicast(void* to, const tensor_map& map, u64* barrier, u16 blocks, int x, int y,
-                                          int z, u64 keep = EVICT_NORMAL) {
-    asm volatile("cp.async.bulk.tensor.3d.shared::cluster.global.mbarrier::complete_tx::bytes.multicast::cluster"
-                 ".L2::cache_hint [%0], [%1, {%4, %5, %6}], [%2], %3, %7;" ::"r"(shared_address(to)),
-                 "l"(&map), "r"(shared_address(barrier)), "h"(blocks), "r"(x), "r"(y), "r"(z), "l"(keep)
-                 : "memory");
-}
-
 // Plain bytes without a map: a multiple of 16, both addresses too.
 __device__ inline void tma_load_bytes(void* to, const void* from, u32 bytes, u64* barrier, u64 keep = EVICT_NORMAL) {
     asm volatile("cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes.L2::cache_hint "

@@ -10,8 +10,8 @@ use cudarc::driver::{
 };
 
 const THREADS: u32 = 128;
-/// The rings of four warps: three stages of 16 KiB each.
-const SHARED_BYTES: u32 = 4 * 3 * 2 * 8192;
+/// The rings of four warps: three stages of 8 KiB each, so that two blocks fit on a multiprocessor.
+const SHARED_BYTES: u32 = 4 * 3 * 8192;
 
 macro_rules! decode {
     ($number:literal, $since:expr, $d:literal, $paged:literal) => {
@@ -210,15 +210,19 @@ impl Decoder {
     }
 }
 
-/// Into how many parts a sequence's keys are cut: enough blocks for every multiprocessor, and none without work.
+/// Into how many parts a sequence's keys are cut: as many as give a block to almost every multiprocessor, where
+/// that can be, and two otherwise. More parts cost more than they balance, and none is without work.
 fn splits(gpu: &Gpu, units: usize, elements: usize) -> usize {
     // A block's four warps take 2048 elements of K a step each.
     let steps = elements.div_ceil(4 * 2048).max(1);
-    let wanted = (BLOCKS_EACH * gpu.multiprocessors as usize).div_ceil(units.max(1));
-    wanted.clamp(1, steps).min(MOST_SPLITS)
+    let (units, all) = (units.max(1), gpu.multiprocessors as usize);
+    let one_each = all / units;
+    let splits = match one_each * units * 10 >= all * 9 {
+        true => one_each,
+        false => 2 * all / units,
+    };
+    splits.clamp(1, steps.min(MOST_SPLITS))
 }
 
 /// Whose weights have a place in shared memory.
 const MOST_SPLITS: usize = 256;
-/// Blocks for each multiprocessor, two of which run at once.
-const BLOCKS_EACH: usize = 8;

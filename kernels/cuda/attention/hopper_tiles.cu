@@ -11,17 +11,6 @@ template <int ROWS> __device__ inline void load_tile(u8* to, const tensor_map& m
         tma_load(to + column * ROWS * 128, map, barrier, 64 * column, row, head);
 }
 
-// The same for a tile that all BLOCKS of a cluster want: each fetches a part, and every one gets all.
-template <int ROWS, int BLOCKS>
-__device__ inline void load_tile_together(u8* to, const tensor_map& map, u64* barrier, int row, int head) {
-    constexpr int PART = ROWS / BLOCKS;
-    int first = PART * cluster_rank();
-#pragma unroll
-    for (int column = 0; column < COLUMNS; column++)
-        tma_load_multicast(to + (column * ROWS + first) * 128, map, barrier, u16((1 << BLOCKS) - 1), 64 * column,
-                           row + first, head);
-}
-
 // s = q·kᵀ for the 64 rows at `q` of a tile of ROWS: both operands from shared memory.
 template <int ROWS> __device__ inline void multiply_qk(float (&s)[KEYS / 2], const u8* q, const u8* k) {
     const u64 a = k_major(q), b = k_major(k);

@@ -166,8 +166,6 @@ pub enum Version {
     V5,
     /// One block for each multiprocessor, and the longest work first.
     V6,
-    /// Two blocks fetch keys and values together: full attention alone.
-    V7,
 }
 
 impl Version {
@@ -200,13 +198,11 @@ struct Instance {
     keys: u32,
     threads: u32,
     shared_bytes: u32,
-    /// Blocks of a cluster, which share the keys and values that they fetch.
-    cluster: u32,
 }
 
 macro_rules! instance {
     ($version:ident, $file:literal, $parts:expr, $gpus:expr, $number:literal, $d:literal, $rules:ident = $name:literal,
-     $rows:expr, $keys:literal, $threads:expr, $shared:expr, $cluster:expr, [$($define:expr),*]) => {
+     $rows:expr, $keys:literal, $threads:expr, $shared:expr, [$($define:expr),*]) => {
         Instance {
             source: Source {
                 file: concat!("attention/", $file),
@@ -229,7 +225,6 @@ macro_rules! instance {
             keys: $keys,
             threads: $threads,
             shared_bytes: $shared,
-            cluster: $cluster,
         }
     };
 }
@@ -248,7 +243,6 @@ macro_rules! v1 {
             64,
             256,
             (128 + 2 * 64) * $d * 2,
-            1,
             []
         )
     };
@@ -270,16 +264,15 @@ macro_rules! v2 {
             128,
             256,
             (128 + 4 * 128) * $d * 2 + 64,
-            1,
             []
         )
     };
 }
 
-/// Versions 3 to 7.
+/// Versions 3 to 6.
 macro_rules! v3 {
     ($version:ident, $number:literal, $d:literal, $rules:ident = $name:literal, $keys:literal, $consumers:literal,
-     $stages:literal, $ping_pong:literal, $overlap:literal, $q:literal, $polynomial:literal, $cluster:literal) => {
+     $stages:literal, $ping_pong:literal, $overlap:literal, $q:literal) => {
         instance!(
             $version,
             "v3.cu",
@@ -292,15 +285,12 @@ macro_rules! v3 {
             $keys,
             128 + 128 * $consumers,
             (64 * $consumers + 2 * $stages * $keys) * $d * 2 + 32 * $stages + 64,
-            $cluster,
             [
                 concat!("-DCONSUMERS=", $consumers),
                 concat!("-DSTAGES=", $stages),
                 concat!("-DPING_PONG=", $ping_pong),
                 concat!("-DOVERLAP=", $overlap),
-                concat!("-DQ_IN_REGISTERS=", $q),
-                concat!("-DPOLYNOMIAL=", $polynomial),
-                concat!("-DCLUSTER=", $cluster)
+                concat!("-DQ_IN_REGISTERS=", $q)
             ]
         )
     };
@@ -325,29 +315,25 @@ const INSTANCES: &[Instance] = &[
     // The ladder.
     v2!("bf16", 128, Full = "FULL"),
     v2!("bf16", 128, Causal = "CAUSAL"),
-    v3!(V3, "bf16", 128, Full = "FULL", 128, 2, 2, 0, 0, 0, 0, 1),
-    v3!(V3, "bf16", 128, Causal = "CAUSAL", 128, 2, 2, 0, 0, 0, 0, 1),
-    v3!(V4, "bf16", 128, Full = "FULL", 128, 2, 2, 1, 0, 0, 0, 1),
-    v3!(V4, "bf16", 128, Causal = "CAUSAL", 128, 2, 2, 1, 0, 0, 0, 1),
-    v3!(V5, "bf16", 128, Full = "FULL", 128, 2, 2, 1, 1, 0, 0, 1),
-    v3!(V5, "bf16", 128, Causal = "CAUSAL", 128, 2, 2, 1, 1, 0, 0, 1),
+    v3!(V3, "bf16", 128, Full = "FULL", 128, 2, 2, 0, 0, 0),
+    v3!(V3, "bf16", 128, Causal = "CAUSAL", 128, 2, 2, 0, 0, 0),
+    v3!(V4, "bf16", 128, Full = "FULL", 128, 2, 2, 1, 0, 0),
+    v3!(V4, "bf16", 128, Causal = "CAUSAL", 128, 2, 2, 1, 0, 0),
+    v3!(V5, "bf16", 128, Full = "FULL", 128, 2, 2, 1, 1, 0),
+    v3!(V5, "bf16", 128, Causal = "CAUSAL", 128, 2, 2, 1, 1, 0),
     // Its top.
-    v3!(V6, "bf16", 64, Full = "FULL", 128, 3, 2, 1, 1, 0, 0, 1),
-    v3!(V6, "bf16", 64, Causal = "CAUSAL", 128, 3, 2, 1, 1, 0, 0, 1),
-    v3!(V6, "bf16", 64, Any = "ANY", 128, 3, 2, 1, 1, 0, 0, 1),
-    v3!(V6, "bf16", 128, Full = "FULL", 128, 2, 3, 1, 1, 1, 0, 1),
-    v3!(V6, "bf16", 128, Causal = "CAUSAL", 128, 2, 3, 1, 1, 1, 0, 1),
-    v3!(V6, "bf16", 128, Any = "ANY", 128, 2, 3, 1, 1, 1, 0, 1),
-    v3!(V6, "f16", 64, Full = "FULL", 128, 3, 2, 1, 1, 0, 0, 1),
-    v3!(V6, "f16", 64, Causal = "CAUSAL", 128, 3, 2, 1, 1, 0, 0, 1),
-    v3!(V6, "f16", 64, Any = "ANY", 128, 3, 2, 1, 1, 0, 0, 1),
-    v3!(V6, "f16", 128, Full = "FULL", 128, 2, 3, 1, 1, 1, 0, 1),
-    v3!(V6, "f16", 128, Causal = "CAUSAL", 128, 2, 3, 1, 1, 1, 0, 1),
-    v3!(V6, "f16", 128, Any = "ANY", 128, 2, 3, 1, 1, 1, 0, 1),
-    v3!(V7, "bf16", 64, Full = "FULL", 128, 3, 2, 1, 1, 0, 0, 2),
-    v3!(V7, "bf16", 128, Full = "FULL", 128, 2, 3, 1, 1, 1, 0, 2),
-    v3!(V7, "f16", 64, Full = "FULL", 128, 3, 2, 1, 1, 0, 0, 2),
-    v3!(V7, "f16", 128, Full = "FULL", 128, 2, 3, 1, 1, 1, 0, 2),
+    v3!(V6, "bf16", 64, Full = "FULL", 128, 3, 2, 1, 1, 0),
+    v3!(V6, "bf16", 64, Causal = "CAUSAL", 128, 3, 2, 1, 1, 0),
+    v3!(V6, "bf16", 64, Any = "ANY", 128, 3, 2, 1, 1, 0),
+    v3!(V6, "bf16", 128, Full = "FULL", 128, 2, 3, 0, 1, 1),
+    v3!(V6, "bf16", 128, Causal = "CAUSAL", 128, 2, 3, 1, 1, 1),
+    v3!(V6, "bf16", 128, Any = "ANY", 128, 2, 3, 1, 1, 1),
+    v3!(V6, "f16", 64, Full = "FULL", 128, 3, 2, 1, 1, 0),
+    v3!(V6, "f16", 64, Causal = "CAUSAL", 128, 3, 2, 1, 1, 0),
+    v3!(V6, "f16", 64, Any = "ANY", 128, 3, 2, 1, 1, 0),
+    v3!(V6, "f16", 128, Full = "FULL", 128, 2, 3, 0, 1, 1),
+    v3!(V6, "f16", 128, Causal = "CAUSAL", 128, 2, 3, 1, 1, 1),
+    v3!(V6, "f16", 128, Any = "ANY", 128, 2, 3, 1, 1, 1),
 ];
 
 pub(super) const SOURCES: &[Source] = &{
@@ -406,7 +392,7 @@ pub fn attention<T: Number>(
 }
 
 /// The same by one version of the ladder. Versions 2 to 5 have bf16, d = 128, full and
-/// causal alone; version 7 has full attention alone.
+/// causal alone.
 ///
 /// # Errors
 /// [`Error`], when operands or options do not fit the shape, or this version does not run here.
@@ -451,7 +437,6 @@ pub fn attention_by<T: Number>(
         keys,
         threads,
         shared_bytes,
-        cluster,
         ..
     } = INSTANCES[index];
     let kernel = gpu.kernel(&SOURCES[index], "attention")?;
@@ -498,8 +483,8 @@ pub fn attention_by<T: Number>(
         0 => [map(q, n, b * h, rows)?; 3],
         _ => [
             map(q, n, b * h, rows)?,
-            map(k, m, b * kv_heads, keys / cluster)?,
-            map(v, m, b * kv_heads, keys / cluster)?,
+            map(k, m, b * kv_heads, keys)?,
+            map(v, m, b * kv_heads, keys)?,
         ],
     };
     launch.arg(&maps[0]).arg(&maps[1]).arg(&maps[2]).arg(&call);
@@ -509,7 +494,7 @@ pub fn attention_by<T: Number>(
         return Ok(());
     }
     let persistent = version >= Version::V6;
-    let items = tiles.div_ceil(cluster) * heads;
+    let items = tiles * heads;
     let schedule = Schedule {
         items: items as i32,
         section: if persistent && options.causal {
@@ -521,7 +506,7 @@ pub fn attention_by<T: Number>(
     };
     launch.arg(&schedule);
     let blocks = match persistent {
-        true => items.min(gpu.multiprocessors as u32 / cluster) * cluster,
+        true => items.min(gpu.multiprocessors as u32),
         false => items,
     };
     // SAFETY: the arguments are those of v3.cu, and every operand has what the call says.

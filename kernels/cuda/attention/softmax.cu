@@ -5,16 +5,6 @@
 // row g = l / 4, columns 8j + 2 (l % 4) and the next, and in s[4j + 2, 3] the same of row g + 8. So a row lies
 // in the four lanes of a quad, and every lane has two rows.
 
-// 2^x to 10⁻⁴, enough for weights of 16 bits, without the unit for functions, which has an eighth of the others'
-// lanes: the whole part goes into the exponent's bits, and a polynomial (minimax in relative error) has the rest.
-__device__ inline float exp2_polynomial(float x) {
-    constexpr float ROUND = 12582912.f;
-    x = fmaxf(x, -120.f);
-    float whole = x + ROUND, rest = x - (whole - ROUND);
-    float y = fmaf(fmaf(fmaf(0.0551716675f, rest, 0.242611122f), rest, 0.693260986f), rest, 0.999928074f);
-    return __uint_as_float(__float_as_uint(y) + (__float_as_uint(whole) << 23));
-}
-
 // Each row keeps its largest score and the sum of its weights (this lane's part of it), and the outputs so far
 // are scaled when the maximum grows.
 struct softmax {
@@ -23,9 +13,7 @@ struct softmax {
     // Makes of the scores of a tile weights 2^(scale·(s − max)); `factor` is what the outputs so far are to be
     // scaled by. Returns whether any of the warp's is not 1. The maximum follows the scores only when it is left
     // behind by more than 2^8: any number near the maximum will do, and most tiles then scale nothing.
-    // One exponential of EVERY is computed by multiplications, where no score is −∞.
-    template <int EVERY = 0, int N>
-    __device__ inline bool weigh(float (&s)[N], float scale, float (&factor)[2]) {
+    template <int N> __device__ inline bool weigh(float (&s)[N], float scale, float (&factor)[2]) {
         // Several chains, so that one's latency is the others' time.
         float top[2][4], part[2][4];
 #pragma unroll
@@ -50,8 +38,7 @@ struct softmax {
 #pragma unroll
         for (int i = 0; i < N; i++) {
             int row = i / 2 % 2;
-            float x = fmaf(s[i], scale, minus[row]);
-            s[i] = EVERY && i / 2 % (EVERY ? EVERY : 1) == 0 ? exp2_polynomial(x) : exp2_fast(x);
+            s[i] = exp2_fast(fmaf(s[i], scale, minus[row]));
             float& to = part[row][i % 2 + 2 * (i / 4 % 2)];
             to = i < 8 ? s[i] : to + s[i];
         }

@@ -101,14 +101,13 @@ fn plain<T: Float>(
     (outs.concat(), logs)
 }
 
-const VERSIONS: [Version; 7] = [
+const VERSIONS: [Version; 6] = [
     Version::V1,
     Version::V2,
     Version::V3,
     Version::V4,
     Version::V5,
     Version::V6,
-    Version::V7,
 ];
 
 /// Runs every version that has the case, twice each.

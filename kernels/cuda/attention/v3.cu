@@ -1,4 +1,4 @@
-// Attention, versions 3 to 7 for Hopper: warps with roles.
+// Attention, versions 3 to 6 for Hopper: warps with roles.
 //
 // A producer warpgroup, of which one thread works, keeps a ring of STAGES tiles of keys and values full by TMA;
 // CONSUMERS warpgroups have 64 queries each and do nothing but multiply and weigh. The producer gives its
@@ -21,15 +21,12 @@
 // end is hidden under the next one's start. Under causality items differ: the longest go first, within
 // sections of heads whose keys and values fit into L2 together. Who computes what varies; the results do not.
 // Where registers suffice, q stays in them (Q_IN_REGISTERS), which takes a third of the reads of shared memory
-// off Q·Kᵀ. One exponential of POLYNOMIAL is computed by multiplications, where exponentials are the limit.
-//
-// Version 7 has CLUSTER blocks with neighbouring queries of one head fetch its keys and values together, each a
-// part for all, which halves what L2 has to give.
+// off Q·Kᵀ. At D = 128 the limit is then the power that the GPU may draw: its clock falls as the tensor cores
+// fill. Full attention is a little faster without turns there.
 
 constexpr int ROWS = 64 * CONSUMERS, THREADS = 128 + 128 * CONSUMERS;
-// Registers of 65536, a multiple of 8 for each thread.
-constexpr int PRODUCER_REGISTERS = CONSUMERS == 3 ? 32 : 24;
-constexpr int CONSUMER_REGISTERS = CONSUMERS == 2 ? 240 : CONSUMERS == 3 ? 160 : 120;
+// A multiple of 8 for each thread, and no more together than the block begins with.
+constexpr int PRODUCER_REGISTERS = CONSUMERS == 2 ? 24 : 32, CONSUMER_REGISTERS = CONSUMERS == 2 ? 240 : 160;
 // Named barriers: 1 to CONSUMERS are turns, those after them are for a warpgroup alone.
 constexpr u32 TURN = 1, ALONE = 1 + CONSUMERS;
 
@@ -54,24 +51,18 @@ struct place {
 };
 
 __device__ inline place locate(const call& c, const schedule& work, int item) {
-    int tiles = (c.n + CLUSTER * ROWS - 1) / (CLUSTER * ROWS), each = work.section * tiles;
+    int tiles = (c.n + ROWS - 1) / ROWS, each = work.section * tiles;
     int section = item / each, within = item % each;
     int heads = min(work.section, c.b * c.h - section * work.section);
     place at;
     at.head = section * work.section + within % heads;
-    at.first_query = (tiles - 1 - within / heads) * CLUSTER * ROWS;
+    at.first_query = (tiles - 1 - within / heads) * ROWS;
     at.sequence = at.head / c.h;
     at.shared_head = at.sequence * c.kv_heads + at.head % c.h * c.kv_heads / c.h;
     return at;
 }
 
-#if CLUSTER > 1
-#define IN_CLUSTERS __cluster_dims__(CLUSTER, 1, 1)
-#else
-#define IN_CLUSTERS
-#endif
-
-extern "C" __global__ void IN_CLUSTERS __launch_bounds__(THREADS, 1)
+extern "C" __global__ void __launch_bounds__(THREADS, 1)
 attention(T* __restrict__ out, const __grid_constant__ tensor_map q, const __grid_constant__ tensor_map k,
           const __grid_constant__ tensor_map v, const __grid_constant__ call c, const __grid_constant__ schedule work) {
     extern __shared__ __align__(1024) u8 memory[];
@@ -84,30 +75,20 @@ attention(T* __restrict__ out, const __grid_constant__ tensor_map q, const __gri
         mbarrier_init(&shared.item_empty, WARPS);
         for (int stage = 0; stage < STAGES; stage++) {
             mbarrier_init(&shared.k_full[stage], 1);
-            mbarrier_init(&shared.k_empty[stage], CLUSTER * WARPS);
+            mbarrier_init(&shared.k_empty[stage], WARPS);
             mbarrier_init(&shared.v_full[stage], 1);
-            mbarrier_init(&shared.v_empty[stage], CLUSTER * WARPS);
+            mbarrier_init(&shared.v_empty[stage], WARPS);
         }
         mbarrier_init_fence();
     }
-    const int rank = CLUSTER > 1 ? cluster_rank() : 0;
-    if (CLUSTER > 1)
-        cluster_sync();
-    else
-        __syncthreads();
+    __syncthreads();
 
     if (threadIdx.x < 128) {
         // ---- The producer.
         registers_down<PRODUCER_REGISTERS>();
-        auto load = [&](u8* to, const tensor_map& map, u64* full, int key, int head) {
-            if (CLUSTER > 1)
-                load_tile_together<KEYS, CLUSTER>(to, map, full, key, head);
-            else
-                load_tile<KEYS>(to, map, full, key, head);
-        };
         ring<STAGES> stage;
         u32 item_parity = 0, q_parity = 0;
-        int item = blockIdx.x / CLUSTER;
+        int item = blockIdx.x;
         while (threadIdx.x == 0) {
             mbarrier_wait(&shared.item_empty, item_parity ^ 1);
             shared.item = item;
@@ -115,28 +96,27 @@ attention(T* __restrict__ out, const __grid_constant__ tensor_map q, const __gri
             item_parity ^= 1;
             if (item >= work.items) break;
             const place at = locate(c, work, item);
-            const sight seen = look(c, at.sequence, at.first_query, CLUSTER * ROWS);
+            const sight seen = look(c, at.sequence, at.first_query, ROWS);
             if (seen.tiles > 0) {
                 mbarrier_wait(&shared.q_empty, q_parity ^ 1);
                 q_parity ^= 1;
                 mbarrier_arrive_expect(&shared.q_full, ROWS * D * 2);
-                load_tile<ROWS>(shared.q, q, &shared.q_full, at.first_query + rank * ROWS, at.head);
+                load_tile<ROWS>(shared.q, q, &shared.q_full, at.first_query, at.head);
             }
             for (int i = 0; i < seen.tiles; i++) {
                 int key = seen.first_key(i);
                 mbarrier_wait(&shared.k_empty[stage.stage], stage.parity ^ 1);
                 mbarrier_arrive_expect(&shared.k_full[stage.stage], KEYS * D * 2);
-                load(shared.k[stage.stage], k, &shared.k_full[stage.stage], key, at.shared_head);
+                load_tile<KEYS>(shared.k[stage.stage], k, &shared.k_full[stage.stage], key, at.shared_head);
                 mbarrier_wait(&shared.v_empty[stage.stage], stage.parity ^ 1);
                 mbarrier_arrive_expect(&shared.v_full[stage.stage], KEYS * D * 2);
-                load(shared.v[stage.stage], v, &shared.v_full[stage.stage], key, at.shared_head);
+                load_tile<KEYS>(shared.v[stage.stage], v, &shared.v_full[stage.stage], key, at.shared_head);
                 stage.next();
             }
-            // A cluster's blocks cannot differ in what they take, and the items of full attention do not.
-            item = CLUSTER > 1 ? item + gridDim.x / CLUSTER : gridDim.x + atomicAdd(&work.counters[0], 1);
+            item = gridDim.x + atomicAdd(&work.counters[0], 1);
         }
         // The last block leaves the counters as it found them.
-        if (CLUSTER == 1 && threadIdx.x == 0 && atomicAdd(&work.counters[1], 1) == gridDim.x - 1)
+        if (threadIdx.x == 0 && atomicAdd(&work.counters[1], 1) == gridDim.x - 1)
             work.counters[0] = work.counters[1] = 0;
     } else {
         // ---- A consumer.
@@ -149,15 +129,9 @@ attention(T* __restrict__ out, const __grid_constant__ tensor_map q, const __gri
 #else
         const u8* const own_q = shared.q + consumer * 64 * 128;
 #endif
-        // Each warp says that it is through: with a tile, to every block that fills the stage.
+        // Each warp says that it is through.
         auto free = [&](u64* barrier) {
             if (first_lane) mbarrier_arrive(barrier);
-        };
-        auto free_tile = [&](u64* barrier) {
-            if (CLUSTER == 1)
-                free(barrier);
-            else if (threadIdx.x % WARP < CLUSTER)
-                mbarrier_arrive_at(barrier, threadIdx.x % WARP);
         };
         // The other consumers' turns come between.
         auto wait_for_turn = [&] {
@@ -178,8 +152,8 @@ attention(T* __restrict__ out, const __grid_constant__ tensor_map q, const __gri
             free(&shared.item_empty);
             if (item >= work.items) break;
             const place at = locate(c, work, item);
-            const sight seen = look(c, at.sequence, at.first_query, CLUSTER * ROWS);
-            const int first_row = at.first_query + rank * ROWS + 16 * warp;
+            const sight seen = look(c, at.sequence, at.first_query, ROWS);
+            const int first_row = at.first_query + 16 * warp;
             const float slope = RULES == ANY && c.slopes ? c.slopes[at.head % c.h] * LOG2_E / c.scale : 0.f;
             float o[D / 2], s[KEYS / 2], factor[2];
             u32 p[KEYS / 16][4];
@@ -203,7 +177,7 @@ attention(T* __restrict__ out, const __grid_constant__ tensor_map q, const __gri
                 wgmma_commit();
                 wgmma_wait<0>();
                 pin(s);
-                free_tile(&shared.k_empty[k_at.stage]);
+                free(&shared.k_empty[k_at.stage]);
                 k_at.next();
                 hide(s, c, seen.length, first_row, key, slope);
                 sums.weigh(s, c.scale, factor);
@@ -229,14 +203,13 @@ attention(T* __restrict__ out, const __grid_constant__ tensor_map q, const __gri
                     pass_turn();
                     wgmma_wait<OVERLAP ? 1 : 0>();
                     pin(s);
-                    free_tile(&shared.k_empty[k_at.stage]);
+                    free(&shared.k_empty[k_at.stage]);
                     k_at.next();
                     if (masked) hide(s, c, seen.length, first_row, seen.first_key(i), slope);
-                    // Hidden scores are −∞, of which the polynomial knows nothing.
-                    bool grown = masked ? sums.weigh(s, c.scale, factor) : sums.weigh<POLYNOMIAL>(s, c.scale, factor);
+                    bool grown = sums.weigh(s, c.scale, factor);
                     if (OVERLAP) wgmma_wait<0>();
                     pin(o);
-                    free_tile(&shared.v_empty[v_at.stage]);
+                    free(&shared.v_empty[v_at.stage]);
                     v_at.next();
                     if (grown) rescale(o, factor);
                     pack(p, s);
@@ -263,16 +236,11 @@ attention(T* __restrict__ out, const __grid_constant__ tensor_map q, const __gri
                 wgmma_commit();
                 wgmma_wait<0>();
                 pin(o);
-                free_tile(&shared.v_empty[v_at.stage]);
+                free(&shared.v_empty[v_at.stage]);
                 v_at.next();
             }
             i64 line = i64(at.head) * c.n + first_row;
             store_rows(out + line * D, c.lse ? c.lse + line : nullptr, c.n - first_row, o, sums, c.scale);
         }
-    }
-    // No block may end while another one still fills or frees its stages.
-    if (CLUSTER > 1) {
-        __syncwarp();
-        cluster_sync();
     }
 }
