@@ -42,10 +42,10 @@ pub static PROBLEM: Problem = Problem {
             "inputs",
             1,
             0,
-            2,
+            3,
             Text::new(
-                "0 features of different size, 1 two of them 60 times as large, 2 a token, an input and a row of weights are 0",
-                "0 各特征大小不一，1 其中两个大 60 倍，2 有全零的 token、输入通道和权重行",
+                "0 features of different size, 1 two of them 60 times as large, 2 a token, an input and a row of weights are 0, 3 everything is positive",
+                "0 各特征大小不一，1 其中两个大 60 倍，2 有全零的 token、输入通道和权重行，3 全部为正",
             ),
         ),
     ],
@@ -99,8 +99,11 @@ pub static PROBLEM: Problem = Problem {
         ),
         kind(
             "long",
-            &[("n", 3), ("c", 48), ("r", 2)],
-            Text::new("sums that need more than 16 bits", "和超过 16 位"),
+            &[("inputs", 3), ("n", 3), ("c", 48), ("r", 2)],
+            Text::new(
+                "all is positive: sums need more than 16 bits",
+                "全部为正：和超过 16 位",
+            ),
         ),
     ],
     inputs,
@@ -184,6 +187,10 @@ fn inputs(case: &Case) -> Inputs {
     }
     let mut inputs = Inputs::new();
     for _ in 0..200 {
+        if case.size("inputs") == 3 {
+            x.mapv_inplace(f32::abs);
+            weight.mapv_inplace(f32::abs);
+        }
         if zeros {
             x.index_axis_mut(Axis(0), n - 1).fill(0.0);
             weight.index_axis_mut(Axis(0), r - 1).fill(0.0);

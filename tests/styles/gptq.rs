@@ -640,9 +640,9 @@ pub fn pairs() -> Vec<([&'static str; 2], Box<dyn Candidate>)> {
             }))),
         ),
         (
-            ["act-order-ignored", "damp-absolute"],
+            ["act-order-ignored", "no-compensation-beyond-group"],
             Box::new(candidate(cook(Recipe {
-                damp: |percdamp, _| percdamp,
+                reaches: |i, j, g| i / g == j / g,
                 order: |diagonal| (0..diagonal.len()).collect(),
                 ..right_recipe()
             }))),
