@@ -105,9 +105,16 @@ fn compare(lang: Lang) -> String {
     let seen = calibration.inputs(name).mapv(f64::from);
 
     let h = damped(&x);
-    // The layer's targets are its own outputs: at this optimum the gradient of the error is 0.
-    let gap = x.dot(&w.t()) - x.dot(&w.t());
-    let gradient = gap.t().dot(&x).fold(0.0, |max: f64, g| max.max(g.abs()));
+    // A layer fitted to noisy targets by least squares, w = (XᵀX)⁻¹·Xᵀy: there the gradient is 0.
+    let noise = Array2::from_shape_simple_fn((x.nrows(), 8), &mut normal);
+    let targets = x.dot(&w.t()) + noise;
+    let product = x.t().dot(&x);
+    let fitted = inverse(&product).dot(&x.t().dot(&targets));
+    let slope = |w: &Array2<f64>| {
+        let g = x.t().dot(&(x.dot(w) - &targets)) * (2.0 / x.nrows() as f64);
+        g.fold(0.0, |max: f64, g| max.max(g.abs()))
+    };
+    let (start, end) = (slope(&Array2::zeros(fitted.dim())), slope(&fitted));
     let mut lines = vec![
         lang.pick(
             "Half of the weights of each row removed; change of the outputs, relative.\n  inputs                          magnitude     OBD   OBD, adjusted     OBS",
@@ -123,8 +130,8 @@ fn compare(lang: Lang) -> String {
         ));
     }
     lines.push(lang.pick(
-        format!("First order says nothing here: max|g| = {gradient} at the optimum, so |g·w| is 0 for all."),
-        format!("一阶在这里无话可说：最优点处 max|g| = {gradient}，所有 |g·w| 都是 0。"),
+        format!("First order has nothing to say at an optimum: a layer fitted to noisy targets has max|g| {start:.1} at w = 0 and {end:.0e} when it is fitted, so |g·w| is 0 for all."),
+        format!("一阶在最优点无话可说：对带噪目标做最小二乘，w = 0 处 max|g| 为 {start:.1}，拟合之后为 {end:.0e}，所有 |g·w| 都是 0。"),
     ));
     lines.join("\n")
 }

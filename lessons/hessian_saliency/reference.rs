@@ -89,11 +89,11 @@ pub fn reference(inputs: &Inputs, trace: &mut Trace) -> Outputs {
         .note("0 at an optimum, where g is 0");
 
     // 5. OBD, second order without the terms off the diagonal: ½·H_qq·w_q²       [n k]
-    let obd = &w * &w * &damped.diag() * 0.5;
+    let obd = &w * &w * damped.diag() * 0.5;
     trace.step("obd", "½·H_qq·w_q²", "n k, k -> n k", &obd);
 
     // 6. OBS, the others adjusted: w_q²/(2·[H⁻¹]_qq)                            [n k]
-    let obs = &w * &w / &inverse.diag() * 0.5;
+    let obs = &w * &w / inverse.diag() * 0.5;
     trace
         .step("obs", "w_q²/(2·[H⁻¹]_qq)", "n k, k -> n k", &obs)
         .note("never above OBD");

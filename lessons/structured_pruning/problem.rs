@@ -89,6 +89,16 @@ const SETTINGS: &[Setting] = &[
         3,
         Text::new("size of the biases", "偏置的幅度"),
     ),
+    Setting::option(
+        "peaked",
+        0,
+        0,
+        1,
+        Text::new(
+            "1: weak units have one large weight, strong ones many small ones",
+            "1：弱单元只有一个大权重，强单元有许多小权重",
+        ),
+    ),
 ];
 
 const fn kind(
@@ -142,6 +152,12 @@ const KINDS: &[Kind] = &[
         "large biases: what they leak is plain",
         "偏置很大：泄漏非常明显",
     ),
+    kind(
+        "peaked",
+        &[("d", 16), ("m", 3), ("peaked", 1)],
+        "the largest single weights are in units of small norm",
+        "最大的单个权重出现在范数小的单元里",
+    ),
     kind("no-bias", &[("bias", 0)], "all biases are 0", "偏置全为 0"),
 ];
 
@@ -154,7 +170,17 @@ fn inputs(case: &Case) -> Inputs {
         norms.swap(i, rng.random_range(i..h));
     }
     let mut w1 = case.normal("w1", "h d", 1.0);
-    for (mut row, norm) in w1.outer_iter_mut().zip(norms) {
+    for (i, (mut row, norm)) in w1.outer_iter_mut().zip(norms).enumerate() {
+        let d = row.len();
+        if case.size("peaked") == 1 {
+            // Weak units have one weight, strong ones many small ones.
+            let even = 1.0 / (d as f32).sqrt();
+            row.mapv_inplace(|w| even.copysign(w));
+            if norm < 2.5 {
+                row.fill(0.0);
+                row[i % d] = 1.0;
+            }
+        }
         let own = row.iter().map(|w| w * w).sum::<f32>().sqrt().max(1e-3);
         row.mapv_inplace(|w| w * norm / own);
     }
