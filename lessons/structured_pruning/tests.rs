@@ -35,6 +35,7 @@ fn more_units_than_there_are_is_all_of_them() {
         ("o", 5),
         ("m", 9),
         ("bias", 1),
+        ("peaked", 0),
     ];
     let case = Case {
         kind: "ordinary",
