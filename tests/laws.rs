@@ -415,12 +415,14 @@ fn imports_run_one_way() {
         "src/check/",
         "src/quiz/",
         "src/bench/",
+        "src/cuda/",
         "src/tiny/",
         "src/lib.rs",
         "src/main.rs",
     ];
     forbid("src", &["crate::lessons", "crate::kernels"], &vocabulary);
     forbid("src/check", &outer, &[]);
+    forbid("src/cuda", &outer, &[]);
     forbid("src/tiny", &["crate::lessons", "crate::check"], &[]);
     forbid("src/tiny", &outer, &[]);
     // Only cli talks to a terminal; the judge's entry points speak for code that has no cli.

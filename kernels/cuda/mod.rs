@@ -25,7 +25,7 @@ pub mod tensor_map;
 
 pub use limits::{Limits, limits};
 pub use nvrtc::{Missing, Nvrtc};
-pub use source::{Gpus, HOPPER, PRELUDE, Part, SOURCES, Source, TENSOR_CORE};
+pub use source::{Gpus, HOPPER, PRELUDE, Part, SOURCES, Source, TENSOR_CORE, Tier, tiers};
 
 use cudarc::driver::{CudaContext, CudaFunction, CudaModule, CudaStream, DriverError, result, sys};
 use cudarc::nvrtc::Ptx;

@@ -52,22 +52,75 @@ impl Source {
     }
 }
 
-/// Every instance of every kernel: what the tests compile for all GPUs.
-pub const SOURCES: &[&[Source]] = &[
-    super::adam8bit::SOURCES,
-    super::attention::SOURCES,
-    super::attention::decode::SOURCES,
-    super::cross_entropy::SOURCES,
-    super::distillation::SOURCES,
-    &super::gemm::PAIRS,
-    &super::gemm::WARPS,
-    super::layer_norm::SOURCES,
-    &super::limits::SOURCES,
-    super::mixup::SOURCES,
-    &super::quant::SOURCES,
-    super::rope::SOURCES,
-    super::softmax::SOURCES,
+/// Every instance of every kernel, by the kernel's name: what the tests compile for all GPUs.
+pub const SOURCES: &[(&str, &[Source])] = &[
+    ("attention", super::attention::SOURCES),
+    ("decoding", super::attention::decode::SOURCES),
+    ("GEMM", &super::gemm::PAIRS),
+    ("GEMM", &super::gemm::WARPS),
+    ("W4A16 and W8A16", &super::quant::SOURCES),
+    ("softmax", super::softmax::SOURCES),
+    ("norms", super::layer_norm::SOURCES),
+    ("RoPE", super::rope::SOURCES),
+    ("cross-entropy", super::cross_entropy::SOURCES),
+    ("distillation", super::distillation::SOURCES),
+    ("MixUp", super::mixup::SOURCES),
+    ("8-bit Adam", super::adam8bit::SOURCES),
+    ("limits", &super::limits::SOURCES),
 ];
+
+/// The best instance that a GPU can run of each kernel.
+pub fn tiers(capability: (i32, i32)) -> Vec<(&'static str, Tier)> {
+    let mut tiers: Vec<(&str, Tier)> = Vec::new();
+    for (name, sources) in SOURCES.iter().filter(|(name, _)| *name != "limits") {
+        let fit = sources.iter().filter(|source| source.gpus.has(capability));
+        let best = fit
+            .map(|source| Tier::of(source.gpus))
+            .max()
+            .unwrap_or(Tier::Cpu);
+        match tiers.iter_mut().find(|(known, _)| known == name) {
+            Some((_, tier)) => *tier = (*tier).max(best),
+            None => tiers.push((name, best)),
+        }
+    }
+    tiers
+}
+
+/// What a kernel's instance is made with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Tier {
+    /// No instance runs on this GPU.
+    Cpu,
+    /// What every GPU since Turing has.
+    Turing,
+    /// bf16 and asynchronous copies.
+    Ampere,
+    /// Clusters of blocks.
+    Clusters,
+    /// Products of four warps and bulk copies: wgmma and TMA.
+    Hopper,
+}
+
+impl Tier {
+    fn of(gpus: Gpus) -> Tier {
+        match gpus {
+            Gpus::Hopper => Tier::Hopper,
+            Gpus::From(major, minor) if (major, minor) >= (9, 0) => Tier::Clusters,
+            Gpus::From(major, minor) if (major, minor) >= (8, 0) => Tier::Ampere,
+            Gpus::From(..) => Tier::Turing,
+        }
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Tier::Cpu => "CPU",
+            Tier::Turing => "sm_75",
+            Tier::Ampere => "sm_80",
+            Tier::Clusters => "sm_90 clusters",
+            Tier::Hopper => "sm_90a wgmma, TMA",
+        }
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -122,7 +175,7 @@ mod tests {
             println!("skipped: no NVRTC here; `pip install nvidia-cuda-nvrtc` brings it");
             return;
         };
-        let sources: Vec<&Source> = SOURCES.iter().copied().flatten().collect();
+        let sources: Vec<&Source> = SOURCES.iter().flat_map(|(_, all)| *all).collect();
         let nvrtc = &nvrtc;
         let complaints = sources.into_par_iter().flat_map_iter(|source| {
             let archs = ARCHS.into_iter();
@@ -143,6 +196,16 @@ mod tests {
     fn what_an_instance_asks_for_is_what_a_gpu_must_have() {
         assert!(Gpus::From(8, 0).has((9, 0)) && !Gpus::From(8, 0).has((7, 5)));
         assert!(Gpus::Hopper.has((9, 0)) && !Gpus::Hopper.has((10, 0)));
+        let tier = |capability: (i32, i32), kernel: &str| {
+            let all = tiers(capability);
+            all.iter()
+                .find(|(name, _)| *name == kernel)
+                .map(|(_, tier)| *tier)
+        };
+        assert_eq!(tier((9, 0), "attention"), Some(Tier::Hopper));
+        assert_eq!(tier((8, 9), "attention"), Some(Tier::Ampere));
+        assert_eq!(tier((7, 5), "softmax"), Some(Tier::Turing));
+        assert_eq!(tier((5, 0), "GEMM"), Some(Tier::Cpu));
         let whole = super::super::limits::SOURCES[0].whole();
         assert!(
             whole.starts_with("#line 1 \"prelude.cu\"") && whole.contains("#line 1 \"limits.cu\"")

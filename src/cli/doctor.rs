@@ -170,9 +170,10 @@ fn gpu(lang: Lang) -> Check {
             let (name, arch, driver) = (&gpu.name, gpu.arch(), &gpu.driver);
             let memory = crate::show::si(gpu.memory_bytes as f64, "B");
             let path = gpu.nvrtc.path.display();
+            let tiers = tiers(gpu.capability);
             let found = lang.pick(
-                format!("{name} ({arch}, {memory}), driver for CUDA {driver}, NVRTC {major}.{minor} ({path}); the kernels of this version run on the CPU"),
-                format!("{name}（{arch}，{memory}），驱动支持 CUDA {driver}，NVRTC {major}.{minor}（{path}）；此版本的内核都在 CPU 上运行"),
+                format!("{name} ({arch}, {memory}), driver for CUDA {driver}, NVRTC {major}.{minor} ({path}); kernels: {tiers}"),
+                format!("{name}（{arch}，{memory}），驱动支持 CUDA {driver}，NVRTC {major}.{minor}（{path}）；内核：{tiers}"),
             );
             (true, found, None)
         }
@@ -187,6 +188,21 @@ fn gpu(lang: Lang) -> Check {
         found,
         fix,
     }
+}
+
+/// The kernels by the tier that each takes on this GPU: `attention, GEMM sm_90a; softmax sm_80`.
+fn tiers(capability: (i32, i32)) -> String {
+    let mut by_tier: Vec<(cuda::Tier, Vec<&str>)> = Vec::new();
+    for (kernel, tier) in cuda::tiers(capability) {
+        match by_tier.iter_mut().find(|(known, _)| *known == tier) {
+            Some((_, kernels)) => kernels.push(kernel),
+            None => by_tier.push((tier, vec![kernel])),
+        }
+    }
+    let words = by_tier
+        .iter()
+        .map(|(tier, kernels)| format!("{} ({})", kernels.join(", "), tier.name()));
+    words.collect::<Vec<_>>().join("; ")
 }
 
 /// What there is in place of a usable GPU, and what would make it one.

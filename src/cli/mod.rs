@@ -31,6 +31,7 @@ pub use session::{Asked, Session};
 pub use verbs::{Arg, Shape, VERBS, Values, Verb};
 pub use wrap::{columns, wrap};
 
+use crate::kernels::cuda;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
@@ -39,6 +40,9 @@ pub fn main() -> ExitCode {
     let words: Vec<OsString> = std::env::args_os().collect();
     if let Some(judged) = lab::judge::serve(&words) {
         return judged;
+    }
+    if let Ok(cache) = lab::cache_dir() {
+        cuda::keep_in(cache.join("cuda"));
     }
     let mut session = Session::new();
     session.lang = verbs::asked_lang(&words);

@@ -1,11 +1,9 @@
 //! From a learner's `.cu` file to a verdict.
 
 use super::Refusal;
-use super::cache_dir;
 use crate::check::{Options, Report, check, on_gpu};
 use crate::cli::Session;
 use crate::cuda::Kernel;
-use crate::kernels::cuda;
 use crate::lesson::Lesson;
 use std::path::Path;
 
@@ -20,9 +18,6 @@ pub fn judge(
     text: &str,
     options: &Options,
 ) -> Result<Report, Refusal> {
-    if let Ok(cache) = cache_dir() {
-        cuda::keep_in(cache.join("cuda"));
-    }
     let file = path.display().to_string();
     let about = |words: String| Refusal::Sentence(format!("{file}: {words}"));
     let kernel = Kernel::new(lesson, text, &file, session.lang).map_err(about)?;
