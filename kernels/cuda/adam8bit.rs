@@ -330,7 +330,7 @@ mod tests {
             ..Hyper::default()
         };
         let zeros = vec![0f32; 600];
-        let (params, state) = run(gpu, &[zeros.clone()], hyper);
+        let (params, state) = run(gpu, std::slice::from_ref(&zeros), hyper);
         assert!(params.iter().all(|x| *x == 1.0));
         assert!(state.m.iter().all(|code| *code == 127) && state.v.iter().all(|code| *code == 0));
         let mut wrong = zeros.clone();
