@@ -78,7 +78,7 @@ pub static PROBLEM: Problem = Problem {
     production: Production {
         name: || format!("calibrate, {} threads", cpu::threads()),
         prepare,
-        scale: &[("k", 8), ("n", 16384)],
+        scale: &[("k", 8), ("n", 8192)],
         // Each candidate quantises every number: a division, two limits, a rounding, a product, a
         // difference, its square and a sum.
         work: |case: &Case| {

@@ -84,7 +84,7 @@ pub static PROBLEM: Problem = Problem {
     production: Production {
         name: || format!("w4a16, {}, {} threads", Tier::f32().name(), threads()),
         prepare,
-        scale: &[("m", 16), ("n", 1024), ("k", 2048), ("group_size", 128)],
+        scale: &[("m", 16), ("n", 512), ("k", 2048), ("group_size", 128)],
         // Two weights are a byte, read once; a group has a scale and a zero point.
         work: |case: &Case| {
             let [m, n, k] = ["m", "n", "k"].map(|axis| case.size(axis) as f64);

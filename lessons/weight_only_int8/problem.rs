@@ -64,7 +64,7 @@ pub static PROBLEM: Problem = Problem {
     production: Production {
         name: || format!("w8a16, {}, {} threads", Tier::f32().name(), threads()),
         prepare,
-        scale: &[("m", 16), ("n", 1024), ("k", 2048)],
+        scale: &[("m", 16), ("n", 512), ("k", 2048)],
         // Each weight is one byte, read once.
         work: |case: &Case| {
             let [m, n, k] = ["m", "n", "k"].map(|axis| case.size(axis) as f64);
