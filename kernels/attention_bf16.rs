@@ -91,6 +91,9 @@ impl Shape {
 
 /// Keys in a tile: with d = 64 its keys and its values take 16 KiB each.
 const TILE: usize = 128;
+/// Up to so many words of a key, a tile of keys is twice as long where tiles of the processor multiply:
+/// sums of values are then loaded and stored half as often.
+const WIDE: usize = 32;
 /// Rows of queries in a task, at most: a multiple of the rows of any block.
 const ROWS: usize = 96;
 /// Words of packed keys and values at a time, 8 MiB.
@@ -143,7 +146,7 @@ fn attention_on(
         return Ok(());
     }
     let plan = Plan::new(engine, shape, causal);
-    let tiles = m.div_ceil(TILE);
+    let tiles = m.div_ceil(plan.keys);
     // The queries that share a head of keys.
     let group = h / kv * n;
     let heads = (PACKED / (tiles * plan.tile)).clamp(1, b * kv);
@@ -156,8 +159,8 @@ fn attention_on(
         let packed = &mut scratch.words()[..heads * tiles * plan.tile];
         split(packed, plan.tile, |items, part| {
             for (at, to) in items.zip(part.chunks_exact_mut(plan.tile)) {
-                let (head, key) = (first + at / tiles, at % tiles * TILE);
-                let keys = key..m.min(key + TILE);
+                let (head, key) = (first + at / tiles, at % tiles * plan.keys);
+                let keys = key..m.min(key + plan.keys);
                 let k = &k[head * m * d..][..m * d];
                 let v = &v[head * m * dv..][..m * dv];
                 dispatch_bf16(
@@ -180,10 +183,11 @@ fn attention_on(
                 parts.push(Mutex::new((head, i * block, out)));
             }
         }
-        // Under a causal mask later queries have more to do: they go first.
+        // Head after head, whose keys and values stay in the second cache. Under a causal mask later
+        // queries have more to do: they go first.
         parts.sort_by_key(|part| {
-            let start = part.lock().expect("nobody has it yet").1;
-            std::cmp::Reverse(start % n)
+            let part = part.lock().expect("nobody has it yet");
+            (part.0, std::cmp::Reverse(part.1 % n))
         });
         each(parts.len(), |i| {
             let mut part = parts[i].lock().expect("a task is done once");
@@ -210,6 +214,8 @@ struct Plan {
     shape: Shape,
     causal: bool,
     sizes: Sizes,
+    /// Keys in a tile.
+    keys: usize,
     /// Words of a key, and of a column of a tile's values.
     key: usize,
     column: usize,
@@ -223,17 +229,24 @@ impl Plan {
     fn new(engine: Engine, shape: Shape, causal: bool) -> Plan {
         let sizes = sizes(engine);
         let words = |k| engine.words(Of::Bf16(&[]), k);
-        let (key, column) = (words(shape.d).next_multiple_of(sizes.step), words(TILE));
+        let key = words(shape.d).next_multiple_of(sizes.step);
+        let keys = match engine.unit {
+            Unit::Fma | Unit::Dot => TILE,
+            _ if key > WIDE => TILE,
+            _ => 2 * TILE,
+        };
+        let column = words(keys);
         let columns = shape.dv.next_multiple_of(sizes.lanes);
         Plan {
             unit: engine.unit,
             shape,
             causal,
             sizes,
+            keys,
             key,
             column,
             columns,
-            tile: TILE * key + column * columns,
+            tile: keys * key + column * columns,
         }
     }
 
@@ -278,7 +291,7 @@ impl Kernel for Pack<'_> {
         } = self;
         let Shape { d, dv, .. } = plan.shape;
         let panel = plan.panel();
-        let (to, values) = to.split_at_mut(TILE * plan.key);
+        let (to, values) = to.split_at_mut(plan.keys * plan.key);
         for (i, to) in to.chunks_exact_mut(panel * plan.key).enumerate() {
             let first = (keys.start + i * panel).min(keys.end);
             let last = (first + panel).min(keys.end);
@@ -291,7 +304,7 @@ impl Kernel for Pack<'_> {
         for (i, to) in values.chunks_mut(plan.column * panel).enumerate() {
             let from = i * panel..dv.min((i + 1) * panel);
             let width = to.len() / plan.column;
-            rows_between(of, (from, dv), keys.len(), (to, width));
+            rows_between(s, of, (from, dv), (keys.len(), 0), (to, width));
         }
     }
 }
@@ -334,9 +347,12 @@ impl Queries<'_> {
         // Scores in units of log 2.
         let scale = std::f32::consts::LOG2_E / (d as f32).sqrt();
 
-        let by = plan.key + 16;
-        let mut scratch = Scratch::new(padded * (by + plan.columns + S::LANES));
-        let (q, rest) = scratch.words().split_at_mut(padded * by);
+        // Rows that start a multiple of a page apart would share a few places of the first cache.
+        let (by, scores_by) = (plan.key + 16, plan.keys + 16);
+        let mut scratch =
+            Scratch::new(B::ROWS * scores_by + padded * (by + plan.columns + S::LANES));
+        let (scores, rest) = scratch.words().split_at_mut(B::ROWS * scores_by);
+        let (q, rest) = rest.split_at_mut(padded * by);
         let (sums, totals) = rest.split_at_mut(padded * plan.columns);
         rows(
             s,
@@ -347,20 +363,18 @@ impl Queries<'_> {
         );
         sums.fill(0.0);
         totals.fill(0.0);
-        let mut largest = [f32::NEG_INFINITY; ROWS];
-        let mut scores = [0.0; 32 * TILE];
-        let mut weights = [0.0; 32 * TILE / 2];
+        let mut bases = [f32::NEG_INFINITY; ROWS];
 
         for (tile, packed) in self.packed.chunks_exact(plan.tile).enumerate() {
-            let first = tile * TILE;
-            let (keys, values) = packed.split_at(TILE * plan.key);
+            let first = tile * plan.keys;
+            let (keys, values) = packed.split_at(plan.keys * plan.key);
             for i in (0..count).step_by(B::ROWS) {
                 let here = B::ROWS.min(count - i);
                 let mut len = 0;
                 for r in i..i + here {
                     len = len.max(plan.seen(self.start + r));
                 }
-                let len = len.min(m).saturating_sub(first).min(TILE);
+                let len = len.min(m).saturating_sub(first).min(plan.keys);
                 if len == 0 {
                     continue;
                 }
@@ -372,103 +386,128 @@ impl Queries<'_> {
                         break;
                     }
                     let b = (keys, B::WIDE);
-                    let c = (&mut scores[p * panel..], TILE);
+                    let c = (&mut scores[p * panel..], scores_by);
                     block.multiply(here, a, b, plan.key, c, false);
                 }
                 for r in 0..here {
-                    let scores = &mut scores[r * TILE..][..whole];
+                    let scores = &mut scores[r * scores_by..][..whole];
                     let seen = plan.seen(self.start + i + r).saturating_sub(first);
                     if seen < whole {
                         scores[seen.min(len)..].fill(f32::NEG_INFINITY);
                     }
                     let total = &mut totals[(i + r) * S::LANES..][..S::LANES];
                     let sums = &mut sums[(i + r) * plan.columns..][..plan.columns];
-                    let largest = &mut largest[i + r];
-                    let base = grow(s, scores, scale, largest, total, sums);
-                    let mut sum = s.load(total);
-                    if PAIRS {
-                        let weights = &mut weights[r * TILE / 2..][..whole / 2];
-                        let scores = scores.chunks_exact(2 * S::LANES);
-                        for (to, x) in weights.chunks_exact_mut(S::LANES).zip(scores) {
-                            let (a, b) = (
-                                weight(s, x, scale, base),
-                                weight(s, &x[S::LANES..], scale, base),
-                            );
-                            sum = s.add(sum, s.add(a, b));
-                            s.store(to, s.narrow(a, b));
-                        }
-                    } else {
-                        for x in scores.chunks_exact_mut(S::LANES) {
-                            let w = weight(s, x, scale, base);
-                            sum = s.add(sum, w);
-                            s.store(x, w);
-                        }
-                    }
-                    s.store(total, sum);
+                    let base = rebase(s, scores, scale, &mut bases[i + r], total, sums);
+                    weigh::<S, PAIRS>(s, scores, scale, base, total);
                 }
-                let (a, words) = match PAIRS {
-                    true => ((&weights[..], TILE / 2), whole / 2),
-                    false => ((&scores[..], TILE), whole),
-                };
+                let words = if PAIRS { whole / 2 } else { whole };
                 let sums = &mut sums[i * plan.columns..];
                 for (p, values) in values.chunks(plan.column * panel).enumerate() {
                     let b = (values, values.len() / plan.column / B::LANES);
                     let c = (&mut sums[p * panel..], plan.columns);
-                    block.multiply(here, a, b, words, c, true);
+                    block.multiply(here, (scores, scores_by), b, words, c, true);
                 }
             }
         }
-        let totals = totals.chunks_exact(S::LANES);
-        let sums = sums.chunks_exact(plan.columns).zip(totals);
-        for (out, (sums, total)) in self.out.chunks_exact_mut(dv).zip(sums) {
-            let total = s.sum(s.load(total));
+        for (i, out) in self.out.chunks_exact_mut(dv).enumerate() {
+            let total = s.sum(s.load(&totals[i * S::LANES..]));
             let scale = if total == 0.0 { 0.0 } else { 1.0 / total };
-            out.iter_mut()
-                .zip(sums)
-                .for_each(|(out, sum)| *out = round(sum * scale));
+            let sums = &sums[i * plan.columns..][..plan.columns];
+            let mut at = 0;
+            while at + S::LANES <= dv {
+                s.round_to(&mut out[at..], s.mul(s.load(&sums[at..]), s.splat(scale)));
+                at += S::LANES;
+            }
+            while at < dv {
+                out[at] = round(sums[at] * scale);
+                at += 1;
+            }
         }
     }
 }
 
-/// 2^(score·scale − base). A function, for a closure would be compiled without the instructions of the
-/// kernel around it, which is four times slower.
+// Loops here count instead of zipping slices, and there are no closures: what the compiler does not
+// inline, it compiles without the instructions of the kernel around it, and calls spill registers.
+
+/// 2^(score·scale − base).
 #[inline(always)]
-fn weight<S: Simd>(s: S, scores: &[f32], scale: f32, base: f32) -> S::V {
-    s.exp2_rough(s.fma(s.load(scores), s.splat(scale), s.splat(-base)))
+fn weight<S: Simd>(s: S, scores: &[f32], scale: S::V, base: S::V) -> S::V {
+    s.exp2_rough(s.fma(s.load(scores), scale, base))
 }
 
-/// What is to be taken off a query's scaled scores so that weights are at most 1; what came before is
-/// rescaled where the largest score grows.
+/// Weights in place of a query's scores, whole steps of 32; with `PAIRS`, rounded to bf16, they take the
+/// first half. They are added to the total.
 #[inline(always)]
-fn grow<S: Simd>(
+fn weigh<S: Simd, const PAIRS: bool>(
+    s: S,
+    scores: &mut [f32],
+    scale: f32,
+    base: f32,
+    total: &mut [f32],
+) {
+    let (scale, base) = (s.splat(scale), s.splat(-base));
+    let (mut even, mut odd) = (s.load(total), s.splat(0.0));
+    let mut at = 0;
+    while at + 2 * S::LANES <= scores.len() {
+        let a = weight(s, &scores[at..], scale, base);
+        let b = weight(s, &scores[at + S::LANES..], scale, base);
+        (even, odd) = (s.add(even, a), s.add(odd, b));
+        if PAIRS {
+            s.store(&mut scores[at / 2..], s.narrow(a, b));
+        } else {
+            s.store(&mut scores[at..], a);
+            s.store(&mut scores[at + S::LANES..], b);
+        }
+        at += 2 * S::LANES;
+    }
+    s.store(total, s.add(even, odd));
+}
+
+/// How far a score may be above the one that weights are relative to, in units of log 2: weights stay
+/// below 2⁸, far from overflow, and what came before is rarely rescaled.
+const SLACK: f32 = 8.0;
+
+/// What is to be taken off a query's scaled scores. `base` is the score of a weight of 1; where one is
+/// above it by more than the slack, it becomes the largest, and what came before is rescaled.
+#[inline(always)]
+fn rebase<S: Simd>(
     s: S,
     scores: &[f32],
     scale: f32,
-    largest: &mut f32,
+    base: &mut f32,
     total: &mut [f32],
     sums: &mut [f32],
 ) -> f32 {
-    let mut max = s.splat(*largest);
-    for x in scores.chunks_exact(S::LANES) {
-        max = s.max(s.load(x), max);
+    let least = s.splat(f32::NEG_INFINITY);
+    let (mut even, mut odd) = (least, least);
+    let mut at = 0;
+    while at + 2 * S::LANES <= scores.len() {
+        even = s.max(s.load(&scores[at..]), even);
+        odd = s.max(s.load(&scores[at + S::LANES..]), odd);
+        at += 2 * S::LANES;
     }
-    let max = s.largest(max);
-    // −∞ − (−∞) would be NaN: without a key so far, weights are 2^(−∞ − 0).
-    let base = if max == f32::NEG_INFINITY {
-        0.0
-    } else {
-        max * scale
-    };
-    if max > *largest {
-        if *largest > f32::NEG_INFINITY {
-            let keep = s.splat(((*largest - max) * scale).exp2());
-            for x in sums.chunks_exact_mut(S::LANES).chain([total]) {
-                s.store(x, s.mul(s.load(x), keep));
+    let max = s.max(even, odd);
+    if s.any_above(max, s.splat(*base + SLACK / scale)) {
+        let max = s.largest(max);
+        if *base > f32::NEG_INFINITY {
+            let keep = s.splat(((*base - max) * scale).exp2());
+            let sum = s.mul(s.load(total), keep);
+            s.store(total, sum);
+            let mut at = 0;
+            while at + S::LANES <= sums.len() {
+                let sum = s.mul(s.load(&sums[at..]), keep);
+                s.store(&mut sums[at..], sum);
+                at += S::LANES;
             }
         }
-        *largest = max;
+        *base = max;
     }
-    base
+    // −∞ − (−∞) would be NaN: without a key so far, weights are 2^(−∞ − 0).
+    if *base == f32::NEG_INFINITY {
+        0.0
+    } else {
+        *base * scale
+    }
 }
 
 #[cfg(test)]

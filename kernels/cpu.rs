@@ -105,6 +105,24 @@ impl Tier {
     }
 }
 
+/// Bytes of a core's second cache, as the processor tells; half a MiB where it does not.
+pub fn second_cache() -> usize {
+    static BYTES: OnceLock<usize> = OnceLock::new();
+    *BYTES.get_or_init(|| {
+        #[cfg(target_arch = "x86_64")]
+        {
+            use std::arch::x86_64::__cpuid;
+            /// The leaf that Intel and AMD share.
+            const CACHES: u32 = 0x8000_0006;
+            if __cpuid(0x8000_0000).eax >= CACHES {
+                let kib = (__cpuid(CACHES).ecx >> 16) as usize;
+                return kib.clamp(256, 4096) << 10;
+            }
+        }
+        512 << 10
+    })
+}
+
 /// The threads that kernels use: all of the machine's, or `LLMLAB_THREADS`.
 pub fn threads() -> usize {
     static THREADS: OnceLock<usize> = OnceLock::new();

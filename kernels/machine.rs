@@ -5,7 +5,7 @@ use super::stream;
 use serde::Serialize;
 use std::hint::black_box;
 use std::sync::OnceLock;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// What this machine reached on loops that do nothing else.
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -206,8 +206,11 @@ fn bf16_peak() -> Option<f64> {
 /// The most GFLOP/s of all threads that call `work`, which says how many FLOPs it did.
 fn peak(work: impl Fn() -> usize + Sync) -> f64 {
     const CALLS: usize = 64;
+    /// The system takes some milliseconds to give threads that were asleep a core each.
+    const WARM: Duration = Duration::from_millis(60);
     let mut best: f64 = 0.0;
-    for _ in 0..12 {
+    let start = Instant::now();
+    while start.elapsed() < WARM {
         let mut flops = vec![0; threads()];
         let time = seconds(|| {
             split(&mut flops, 1, |_, part| {

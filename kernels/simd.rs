@@ -153,8 +153,19 @@ pub trait Simd: Copy {
     fn dot(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
     /// The first 2·`LANES` numbers as pairs, as their bits lie. Panics when there are fewer.
     fn load_bf16(self, from: &[bf16]) -> Self::V;
+    /// Writes pairs to the first 2·`LANES` numbers. Panics when there is no room.
+    fn store_bf16(self, to: &mut [bf16], pairs: Self::V);
     /// The numbers of `a`, then those of `b`, rounded to bf16: as many pairs as lanes.
     fn narrow(self, a: Self::V, b: Self::V) -> Self::V;
+    /// The first `LANES` numbers of both as pairs. Panics when there are fewer.
+    fn pairs(self, first: &[bf16], second: &[bf16]) -> Self::V;
+    /// Weights 2·`step` and 2·`step` + 1 of the first `LANES` words, as pairs of bf16: 4 bits in two's
+    /// complement each, in the low bits of a word's halves after a shift by 4·`step`.
+    fn nibble_pairs(self, from: &[u32], step: usize) -> Self::V;
+    /// The first `LANES` bytes of both as pairs of bf16.
+    fn byte_pairs(self, first: &[i8], second: &[i8]) -> Self::V;
+    /// Whether a lane of `a` is above that of `b`; NaN is not.
+    fn any_above(self, a: Self::V, b: Self::V) -> bool;
 }
 
 /// The coefficients of r³ to r⁰ for 2ʳ.
@@ -354,6 +365,33 @@ impl Simd for Portable {
         self.round_to(&mut numbers, a);
         self.round_to(&mut numbers[4..], b);
         self.load_bf16(&numbers)
+    }
+    #[inline(always)]
+    fn store_bf16(self, to: &mut [bf16], pairs: [f32; 4]) {
+        let to: &mut [bf16; 8] = to.first_chunk_mut().expect("a whole register");
+        for (i, pair) in pairs.into_iter().enumerate() {
+            let bits = pair.to_bits();
+            to[2 * i] = bf16::from_bits(bits as u16);
+            to[2 * i + 1] = bf16::from_bits((bits >> 16) as u16);
+        }
+    }
+    #[inline(always)]
+    fn pairs(self, first: &[bf16], second: &[bf16]) -> [f32; 4] {
+        lanes(|i| pair(first[i], second[i]))
+    }
+    #[inline(always)]
+    fn nibble_pairs(self, from: &[u32], step: usize) -> [f32; 4] {
+        let at = 4 * step as u32;
+        let (first, second) = (self.nibbles(from, at), self.nibbles(from, at + 16));
+        lanes(|i| pair(bf16::from_f32(first[i]), bf16::from_f32(second[i])))
+    }
+    #[inline(always)]
+    fn byte_pairs(self, first: &[i8], second: &[i8]) -> [f32; 4] {
+        lanes(|i| pair(bf16::from(first[i]), bf16::from(second[i])))
+    }
+    #[inline(always)]
+    fn any_above(self, a: [f32; 4], b: [f32; 4]) -> bool {
+        (0..4).any(|i| a[i] > b[i])
     }
     #[inline(always)]
     fn nibbles(self, from: &[u32], at: u32) -> [f32; 4] {
@@ -595,6 +633,52 @@ mod x86 {
             self.round_to(&mut numbers, a);
             self.round_to(&mut numbers[16..], b);
             self.load_bf16(&numbers)
+        }
+        #[inline(always)]
+        fn store_bf16(self, to: &mut [bf16], pairs: __m512) {
+            let to: &mut [bf16; 32] = to.first_chunk_mut().expect("a whole register");
+            // SAFETY: as for `splat`; there is room for 64 bytes, and the store needs no alignment.
+            unsafe { _mm512_storeu_ps(to.as_mut_ptr().cast(), pairs) }
+        }
+        #[inline(always)]
+        fn pairs(self, first: &[bf16], second: &[bf16]) -> __m512 {
+            let first: &[bf16; 16] = first.first_chunk().expect("a whole register");
+            let second: &[bf16; 16] = second.first_chunk().expect("a whole register");
+            // SAFETY: 16 numbers are there in both.
+            unsafe {
+                let first = _mm512_cvtepu16_epi32(_mm256_loadu_si256(first.as_ptr().cast()));
+                let second = _mm512_cvtepu16_epi32(_mm256_loadu_si256(second.as_ptr().cast()));
+                let high = _mm512_slli_epi32::<16>(second);
+                _mm512_castsi512_ps(_mm512_or_si512(first, high))
+            }
+        }
+        #[inline(always)]
+        fn nibble_pairs(self, from: &[u32], step: usize) -> __m512 {
+            let from: &[u32; 16] = from.first_chunk().expect("a whole register");
+            // SAFETY: 16 words are there. The index has five bits, of which one is the next weight's:
+            // the table has each twice.
+            unsafe {
+                const TABLE: [u16; 32] = nibbles_twice();
+                let table = _mm512_loadu_si512(TABLE.as_ptr().cast());
+                let words = _mm512_loadu_si512(from.as_ptr().cast());
+                let shifted = _mm512_srlv_epi16(words, _mm512_set1_epi16(4 * step as i16));
+                _mm512_castsi512_ps(_mm512_permutexvar_epi16(shifted, table))
+            }
+        }
+        #[inline(always)]
+        fn byte_pairs(self, first: &[i8], second: &[i8]) -> __m512 {
+            // SAFETY: as for `splat`. Whole numbers to 128 have no bits in the lower half of their f32.
+            unsafe {
+                let first = _mm512_castps_si512(self.bytes(first));
+                let second = _mm512_castps_si512(self.bytes(second));
+                let low = _mm512_srli_epi32::<16>(first);
+                _mm512_castsi512_ps(_mm512_or_si512(low, second))
+            }
+        }
+        #[inline(always)]
+        fn any_above(self, a: __m512, b: __m512) -> bool {
+            // SAFETY: as for `splat`.
+            unsafe { _mm512_cmp_ps_mask::<_CMP_GT_OQ>(a, b) != 0 }
         }
         #[inline(always)]
         fn nibbles(self, from: &[u32], at: u32) -> __m512 {
@@ -961,6 +1045,40 @@ mod x86 {
             self.load_bf16(&numbers)
         }
         #[inline(always)]
+        fn store_bf16(self, to: &mut [bf16], pairs: __m256) {
+            let to: &mut [bf16; 16] = to.first_chunk_mut().expect("a whole register");
+            // SAFETY: as for `splat`; there is room for 32 bytes, and the store needs no alignment.
+            unsafe { _mm256_storeu_ps(to.as_mut_ptr().cast(), pairs) }
+        }
+        #[inline(always)]
+        fn pairs(self, first: &[bf16], second: &[bf16]) -> __m256 {
+            let first: &[bf16; 8] = first.first_chunk().expect("a whole register");
+            let second: &[bf16; 8] = second.first_chunk().expect("a whole register");
+            // SAFETY: 8 numbers are there in both.
+            unsafe {
+                let first = _mm256_cvtepu16_epi32(_mm_loadu_si128(first.as_ptr().cast()));
+                let second = _mm256_cvtepu16_epi32(_mm_loadu_si128(second.as_ptr().cast()));
+                let high = _mm256_slli_epi32::<16>(second);
+                _mm256_castsi256_ps(_mm256_or_si256(first, high))
+            }
+        }
+        #[inline(always)]
+        fn nibble_pairs(self, from: &[u32], step: usize) -> __m256 {
+            let at = 4 * step as u32;
+            // SAFETY: as for `splat`.
+            unsafe { halves_256(self.nibbles(from, at), self.nibbles(from, at + 16)) }
+        }
+        #[inline(always)]
+        fn byte_pairs(self, first: &[i8], second: &[i8]) -> __m256 {
+            // SAFETY: as for `splat`.
+            unsafe { halves_256(self.bytes(first), self.bytes(second)) }
+        }
+        #[inline(always)]
+        fn any_above(self, a: __m256, b: __m256) -> bool {
+            // SAFETY: as for `splat`.
+            unsafe { _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_GT_OQ>(a, b)) != 0 }
+        }
+        #[inline(always)]
         fn nibbles(self, from: &[u32], at: u32) -> __m256 {
             let from: &[u32; 8] = from.first_chunk().expect("a whole register");
             // SAFETY: 8 words are there.
@@ -1150,6 +1268,31 @@ mod x86 {
                     self.store(&mut to[(4 + j) * to_by..], far);
                 }
             }
+        }
+    }
+
+    /// −8 to 7 in bf16 at their lowest four bits in two's complement, twice.
+    const fn nibbles_twice() -> [u16; 32] {
+        let mut table = [0; 32];
+        let mut i = 0;
+        while i < 32 {
+            let q = ((i as i8) << 4) >> 4;
+            table[i] = ((q as f32).to_bits() >> 16) as u16;
+            i += 1;
+        }
+        table
+    }
+
+    /// Pairs of bf16 from numbers that have no bits below them.
+    ///
+    /// # Safety
+    /// AVX2 is there.
+    #[inline(always)]
+    unsafe fn halves_256(first: __m256, second: __m256) -> __m256 {
+        // SAFETY: as the caller promises.
+        unsafe {
+            let low = _mm256_srli_epi32::<16>(_mm256_castps_si256(first));
+            _mm256_castsi256_ps(_mm256_or_si256(low, _mm256_castps_si256(second)))
         }
     }
 
@@ -1531,6 +1674,59 @@ mod tests {
                     assert_eq!(x.to_bits(), y.to_bits(), "{tier:?}: {i}, {j}");
                 }
             }
+        }
+    }
+
+    /// Quantised weights and two rows as pairs, written as numbers; and comparisons.
+    #[derive(Clone, Copy)]
+    struct Halves<'a>(&'a [u32], &'a [i8]);
+
+    impl Kernel for Halves<'_> {
+        type Out = (usize, Vec<bf16>, [bool; 3]);
+        #[inline(always)]
+        fn run<S: Simd>(self, s: S) -> Self::Out {
+            let mut numbers = vec![bf16::ZERO; 2 * S::LANES * 6];
+            for step in 0..4 {
+                let pairs = s.nibble_pairs(self.0, step);
+                s.store_bf16(&mut numbers[2 * S::LANES * step..], pairs);
+            }
+            let pairs = s.byte_pairs(self.1, &self.1[S::LANES..]);
+            s.store_bf16(&mut numbers[2 * S::LANES * 4..], pairs);
+            let (first, second) = numbers.split_at(3 * S::LANES);
+            let pairs = s.pairs(first, second);
+            s.store_bf16(&mut numbers[2 * S::LANES * 5..], pairs);
+            let mut x = vec![1.0; S::LANES];
+            let ones = s.load(&x);
+            x[S::LANES - 2] = f32::NAN;
+            let none = s.any_above(s.load(&x), ones);
+            x[S::LANES - 1] = 1.5;
+            let one = s.any_above(s.load(&x), ones);
+            (
+                S::LANES,
+                numbers,
+                [none, one, s.any_above(ones, s.load(&x))],
+            )
+        }
+    }
+
+    #[test]
+    fn quantised_weights_become_pairs() {
+        let words: Vec<u32> = (0..16)
+            .map(|i| 0x9e37_79b9_u32.wrapping_mul(i + 1))
+            .collect();
+        let bytes: Vec<i8> = (0..32).map(|i| (i * 37 % 256 - 128) as i8).collect();
+        for (tier, (lanes, numbers, above)) in everywhere(Halves(&words, &bytes)) {
+            let nibble = |word: u32, at: usize| ((word << (28 - at)) as i32 >> 28) as f32;
+            for (at, got) in numbers.iter().enumerate() {
+                let (step, lane, half) = (at / 2 / lanes, at / 2 % lanes, at % 2);
+                let want = match step {
+                    0..4 => nibble(words[lane], 4 * step + 16 * half),
+                    4 => f32::from(bytes[half * lanes + lane]),
+                    _ => numbers[half * 3 * lanes + lane].to_f32(),
+                };
+                assert_eq!(got.to_f32(), want, "{tier:?} {at}");
+            }
+            assert_eq!(above, [false, true, false], "{tier:?}");
         }
     }
 

@@ -3,7 +3,7 @@
 use super::pack::{columns, rows, rows_between};
 use super::registers::{Block, TileBlock, Vectors};
 use super::{Engine, Form, Of, Out, Shape, Unit};
-use crate::kernels::cpu::{each, split, threads};
+use crate::kernels::cpu::{each, second_cache, split, threads};
 use crate::kernels::simd::{Kernel, Simd, dispatch_bf16, round};
 use half::bf16;
 use std::cell::Cell;
@@ -12,11 +12,12 @@ use std::sync::Mutex;
 
 /// Words of `b` that are packed at a time, 8 MiB: a third level of cache, or a part of one.
 const PACKED: usize = 2 << 20;
+/// Words of the largest block of results.
+const RESULTS: usize = 32 * 64;
+/// Words of columns that are packed at a time from a matrix that lies row by row.
+const ROWS: usize = 16;
 /// Words of a sum between two visits of a result: a panel of 64 columns takes 128 KiB.
 const RUN: usize = 512;
-/// Words of `a` that a thread packs at a time, 256 KiB: a part of the second level of cache.
-const PART: usize = 64 << 10;
-
 /// Sizes of blocks of results: how many rows and columns, their multiples, and that of words.
 #[derive(Clone, Copy)]
 pub struct Sizes {
@@ -76,7 +77,9 @@ pub fn product(engine: Engine, out: Out<'_>, a: Of<'_>, b: Of<'_>, form: Form, s
     let panels = n.div_ceil(panel);
     let at_a_time = panels.div_ceil(panels.div_ceil(most));
     let blocks = m.div_ceil(sizes.rows);
-    let most = (PART / RUN.min(words) / sizes.rows).max(1);
+    // A thread packs so many rows at a time that they fill half of the second cache: the more, the less
+    // often panels are read.
+    let most = (second_cache() / 8 / RUN.min(words) / sizes.rows).max(1);
     let tasks = threads() * blocks.div_ceil(threads() * most);
     let tasks = tasks.min(blocks);
     // Few rows: several tasks share them, each with some of the panels.
@@ -225,13 +228,23 @@ impl Kernel for Pack<'_> {
         let Shape { n, k, .. } = self.shape;
         let of = (self.b, self.pairs);
         let len = self.to.len() / self.panels.len().max(1);
-        for (p, to) in self.panels.zip(self.to.chunks_exact_mut(len.max(1))) {
-            let from = p * self.panel..n.min((p + 1) * self.panel);
-            let width = from.len().next_multiple_of(self.lanes);
-            let to = &mut to[..len / self.panel * width];
-            match self.form {
-                Form::Plain => rows_between(of, (from, n), k, (to, width)),
-                Form::Transposed => columns(s, of, (from, k), (to, width)),
+        let words = len / self.panel;
+        // Of a matrix that lies row by row, some rows for all panels: neighbours in memory are read
+        // one after the other.
+        let at_a_time = match self.form {
+            Form::Plain => ROWS,
+            Form::Transposed => words,
+        };
+        for start in (0..words).step_by(at_a_time) {
+            let count = at_a_time.min(words - start);
+            for (i, p) in self.panels.clone().enumerate() {
+                let from = p * self.panel..n.min((p + 1) * self.panel);
+                let width = from.len().next_multiple_of(self.lanes);
+                let to = &mut self.to[i * len + start * width..][..count * width];
+                match self.form {
+                    Form::Plain => rows_between(s, of, (from, n), (k, start), (to, width)),
+                    Form::Transposed => columns(s, of, (from, k), (to, width)),
+                }
             }
         }
     }
@@ -280,13 +293,12 @@ impl Part<'_, '_> {
             Rows::Bf16(_) if runs > 1 => count * columns,
             _ => 0,
         };
-        let mut scratch = Scratch::new(padded * by + kept);
-        let (a, sums) = scratch.words().split_at_mut(padded * by);
+        let mut scratch = Scratch::new(padded * by + RESULTS + kept);
+        let (a, rest) = scratch.words().split_at_mut(padded * by);
+        let (results, sums) = rest.split_at_mut(RESULTS);
 
-        let mut results = [0.0; 32 * 64];
         for first in (0..self.words).step_by(run) {
             let len = run.min(self.words - first);
-            let place = if first == 0 { 0 } else { 1 };
             let last = first + len == self.words;
             rows(
                 s,
@@ -305,30 +317,22 @@ impl Part<'_, '_> {
                     let here = B::ROWS.min(count - i);
                     let c = (&mut results[..], wide * B::LANES);
                     block.multiply(here, (&a[i * by..], by), (b, wide), len, c, false);
-                    for (i, row) in (i..i + here).zip(results.chunks_exact(wide * B::LANES)) {
-                        let row = &row[..used];
+                    for r in 0..here {
+                        let row = &results[r * wide * B::LANES..][..used];
                         match &mut *self.out {
                             Rows::F32(out) => {
-                                let out = &mut out[i][start..start + used];
-                                match place {
-                                    0 => out.copy_from_slice(row),
-                                    _ => out.iter_mut().zip(row).for_each(|(o, x)| *o += x),
-                                }
+                                collect(s, &mut out[i + r][start..start + used], row, first > 0);
                             }
                             Rows::Bf16(out) => {
-                                let out = &mut out[i][start..start + used];
-                                let narrow = out.iter_mut();
+                                let out = &mut out[i + r][start..start + used];
                                 if runs == 1 {
-                                    narrow.zip(row).for_each(|(o, x)| *o = round(*x));
+                                    narrow(s, out, row);
                                     continue;
                                 }
-                                let sums = &mut sums[i * columns + start..][..used];
-                                match place {
-                                    0 => sums.copy_from_slice(row),
-                                    _ if last => narrow
-                                        .zip(row.iter().zip(sums))
-                                        .for_each(|(o, (x, sum))| *o = round(*sum + x)),
-                                    _ => sums.iter_mut().zip(row).for_each(|(o, x)| *o += x),
+                                let sums = &mut sums[(i + r) * columns + start..][..used];
+                                collect(s, sums, row, first > 0);
+                                if last {
+                                    narrow(s, out, sums);
                                 }
                             }
                         }
@@ -336,6 +340,40 @@ impl Part<'_, '_> {
                 }
             }
         }
+    }
+}
+
+/// Writes a row of results, or adds it to what is there. Counts instead of zipping slices, as in
+/// `pack.rs`.
+#[inline(always)]
+fn collect<S: Simd>(s: S, to: &mut [f32], row: &[f32], add: bool) {
+    if !add {
+        return to.copy_from_slice(row);
+    }
+    let mut i = 0;
+    while i + S::LANES <= row.len() {
+        let sum = s.add(s.load(&to[i..]), s.load(&row[i..]));
+        s.store(&mut to[i..], sum);
+        i += S::LANES;
+    }
+    while i < row.len() {
+        to[i] += row[i];
+        i += 1;
+    }
+}
+
+/// Writes a row rounded to bf16.
+#[inline(always)]
+fn narrow<S: Simd>(s: S, to: &mut [bf16], row: &[f32]) {
+    let mut i = 0;
+    while i + 2 * S::LANES <= row.len() {
+        let pairs = s.narrow(s.load(&row[i..]), s.load(&row[i + S::LANES..]));
+        s.store_bf16(&mut to[i..], pairs);
+        i += 2 * S::LANES;
+    }
+    while i < row.len() {
+        to[i] = round(row[i]);
+        i += 1;
     }
 }
 

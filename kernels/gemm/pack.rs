@@ -31,24 +31,53 @@ fn row<S: Simd>(
             if let ([last], Some(to)) = (x.chunks_exact(2).remainder(), rest.first_mut()) {
                 *to = pair(*last, bf16::ZERO);
             }
-            let whole = now.len() / S::LANES * S::LANES;
-            let (vectors, rest) = now.split_at_mut(whole);
-            let from = x.chunks_exact(2 * S::LANES);
-            for (to, x) in vectors.chunks_exact_mut(S::LANES).zip(from) {
-                s.store(to, s.load_bf16(x));
+            let mut i = 0;
+            while i + S::LANES <= now.len() {
+                s.store(&mut now[i..], s.load_bf16(&x[2 * i..]));
+                i += S::LANES;
             }
-            let from = x[2 * whole..].chunks_exact(2);
-            rest.iter_mut()
-                .zip(from)
-                .for_each(|(to, x)| *to = pair(x[0], x[1]));
+            while i < now.len() {
+                now[i] = pair(x[2 * i], x[2 * i + 1]);
+                i += 1;
+            }
         }
         Of::Bf16(x) => {
             let len = to.len().min(k.saturating_sub(first));
             let (now, rest) = to.split_at_mut(len);
-            let x = &x[at + first..][..len];
-            now.iter_mut().zip(x).for_each(|(to, x)| *to = wide(*x));
+            widen(s, now, &x[at + first..][..len]);
             rest.fill(0.0);
         }
+    }
+}
+
+// Loops here count instead of zipping slices: what the compiler does not inline of an iterator, it
+// compiles without the instructions of the kernel around it.
+
+/// bf16 as f32.
+#[inline(always)]
+fn widen<S: Simd>(s: S, to: &mut [f32], x: &[bf16]) {
+    let mut i = 0;
+    while i + S::LANES <= x.len() {
+        s.store(&mut to[i..], s.widen(&x[i..]));
+        i += S::LANES;
+    }
+    while i < x.len() {
+        to[i] = wide(x[i]);
+        i += 1;
+    }
+}
+
+/// Numbers of two rows as pairs.
+#[inline(always)]
+fn pair_up<S: Simd>(s: S, to: &mut [f32], first: &[bf16], second: &[bf16]) {
+    let mut i = 0;
+    while i + S::LANES <= to.len() {
+        s.store(&mut to[i..], s.pairs(&first[i..], &second[i..]));
+        i += S::LANES;
+    }
+    while i < to.len() {
+        to[i] = pair(first[i], second[i]);
+        i += 1;
     }
 }
 
@@ -113,37 +142,34 @@ pub fn columns<S: Simd>(
     }
 }
 
-/// A panel of the columns `from` of a matrix `[k n]` that lies row by row: `to [words width]`.
+/// A panel of the columns `from` of a matrix `[k n]` that lies row by row: `to [words width]`, its
+/// words from word `start` on.
 #[inline(always)]
-pub fn rows_between(
+pub fn rows_between<S: Simd>(
+    s: S,
     (of, pairs): (Of<'_>, bool),
     (from, n): (std::ops::Range<usize>, usize),
-    k: usize,
+    (k, start): (usize, usize),
     (to, width): (&mut [f32], usize),
 ) {
     let len = from.len();
     for (t, to) in to.chunks_exact_mut(width).enumerate() {
+        let t = start + t;
         let (to, rest) = to.split_at_mut(len);
         rest.fill(0.0);
         match of {
             Of::F32(x) if t < k => to.copy_from_slice(&x[t * n + from.start..][..len]),
-            Of::Bf16(x) if !pairs && t < k => {
-                let x = &x[t * n + from.start..][..len];
-                to.iter_mut().zip(x).for_each(|(to, x)| *to = wide(*x));
-            }
+            Of::Bf16(x) if !pairs && t < k => widen(s, to, &x[t * n + from.start..][..len]),
             Of::Bf16(x) if pairs && 2 * t + 1 < k => {
-                let a = &x[2 * t * n + from.start..][..len];
-                let b = &x[(2 * t + 1) * n + from.start..][..len];
-                let both = a.iter().zip(b);
-                to.iter_mut()
-                    .zip(both)
-                    .for_each(|(to, (a, b))| *to = pair(*a, *b));
+                let first = &x[2 * t * n + from.start..][..len];
+                let second = &x[(2 * t + 1) * n + from.start..][..len];
+                pair_up(s, to, first, second);
             }
             Of::Bf16(x) if pairs && 2 * t < k => {
                 let x = &x[2 * t * n + from.start..][..len];
-                to.iter_mut()
-                    .zip(x)
-                    .for_each(|(to, a)| *to = pair(*a, bf16::ZERO));
+                for (i, to) in to.iter_mut().enumerate() {
+                    *to = pair(x[i], bf16::ZERO);
+                }
             }
             _ => to.fill(0.0),
         }

@@ -1,6 +1,7 @@
 //! A row-major matrix whose columns are written by several threads.
 
 use super::Real;
+use crate::kernels::simd::Simd;
 use std::marker::PhantomData;
 
 /// `[rows n]`, shared by threads that write to different columns.
@@ -29,7 +30,7 @@ impl<'a, T: Real> Columns<'a, T> {
     /// # Safety
     /// No other thread writes to these columns meanwhile.
     #[inline(always)]
-    pub unsafe fn write(&self, row: usize, column: usize, values: &[f32]) {
+    pub unsafe fn write<S: Simd>(&self, s: S, row: usize, column: usize, values: &[f32]) {
         if row >= self.rows || column >= self.n {
             return;
         }
@@ -37,8 +38,14 @@ impl<'a, T: Real> Columns<'a, T> {
         // SAFETY: the part lies in row `row` of the slice that `new` borrowed, and is this thread's.
         let out =
             unsafe { std::slice::from_raw_parts_mut(self.first.add(row * self.n + column), count) };
-        for (out, value) in out.iter_mut().zip(values) {
-            *out = T::rounded(*value);
+        let mut i = 0;
+        while i + S::LANES <= count {
+            T::store(s, &mut out[i..], s.load(&values[i..]));
+            i += S::LANES;
+        }
+        while i < count {
+            out[i] = T::rounded(values[i]);
+            i += 1;
         }
     }
 }

@@ -3,6 +3,7 @@
 use super::product::{Matrix, Shape, product_on};
 use super::{Misfit, Real, length, size};
 use crate::kernels::cpu::Tier;
+use crate::kernels::gemm::Engine;
 
 /// What the 16 values of 4 bits stand for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -214,15 +215,15 @@ pub fn w4a16<X: Real, O: Real>(
     w: &PackedInt4,
     m: usize,
 ) -> Result<(), Misfit> {
-    w4a16_on(Tier::current(), out, x, w, m)
+    w4a16_on(Engine::bf16(Tier::current()), out, x, w, m)
 }
 
 pub fn w4a16_on<X: Real, O: Real>(
-    tier: Tier,
+    engine: Engine,
     out: &mut [O],
     x: &[X],
     w: &PackedInt4,
     m: usize,
 ) -> Result<(), Misfit> {
-    product_on(tier, out, x, w.matrix(), m, 1)
+    product_on(engine, out, x, w.matrix(), m, 1)
 }

@@ -3,6 +3,7 @@
 use super::product::{Matrix, Shape, product_on};
 use super::{Misfit, Real, length, size};
 use crate::kernels::cpu::Tier;
+use crate::kernels::gemm::Engine;
 
 /// From this many activations on, weights are worth to be made bf16 first; below, they are made f32.
 const HALF_FROM: usize = 3;
@@ -91,15 +92,15 @@ pub fn w8a16<X: Real, O: Real>(
     w: &PackedInt8,
     m: usize,
 ) -> Result<(), Misfit> {
-    w8a16_on(Tier::current(), out, x, w, m)
+    w8a16_on(Engine::bf16(Tier::current()), out, x, w, m)
 }
 
 pub fn w8a16_on<X: Real, O: Real>(
-    tier: Tier,
+    engine: Engine,
     out: &mut [O],
     x: &[X],
     w: &PackedInt8,
     m: usize,
 ) -> Result<(), Misfit> {
-    product_on(tier, out, x, w.matrix(), m, HALF_FROM)
+    product_on(engine, out, x, w.matrix(), m, HALF_FROM)
 }

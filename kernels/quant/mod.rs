@@ -14,6 +14,7 @@ mod mac;
 mod product;
 #[cfg(test)]
 mod tests;
+mod tiled;
 
 pub use int4::{Nibbles, PackedInt4, pack_int4, unpack_int4, w4a16};
 pub use int8::{PackedInt8, w8a16};
@@ -26,14 +27,22 @@ use std::fmt;
 pub trait Real: Number {
     /// Whether every number is one of bf16.
     const HALF: bool;
+    /// The numbers, where they are bf16.
+    fn halves(x: &[Self]) -> Option<&[bf16]>;
 }
 
 impl Real for f32 {
     const HALF: bool = false;
+    fn halves(_: &[f32]) -> Option<&[bf16]> {
+        None
+    }
 }
 
 impl Real for bf16 {
     const HALF: bool = true;
+    fn halves(x: &[bf16]) -> Option<&[bf16]> {
+        Some(x)
+    }
 }
 
 /// Why weights or a product cannot be.

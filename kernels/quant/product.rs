@@ -1,9 +1,11 @@
 //! The product itself, for both kinds of weights.
 
 use super::columns::Columns;
-use super::mac::{BLOCK, CHUNK, Mac, Work, in_f32, in_pairs, pairs};
-use super::{Misfit, Real, length, size};
-use crate::kernels::cpu::{Tier, each, split};
+use super::mac::{BLOCK, CHUNK, Mac, Register, Work, in_f32, in_pairs};
+use super::{Misfit, Real, length, size, tiled};
+use crate::kernels::cpu::{each, split};
+use crate::kernels::gemm::{Engine, Unit};
+use crate::kernels::simd::Simd;
 use std::ops::Range;
 
 /// Rows and columns of weights.
@@ -46,13 +48,13 @@ pub trait Code: Copy + Sync {
     /// Elements of a chunk of a block.
     const CHUNK: usize;
     /// A step's weights of a chunk, for the rows from `lane` on.
-    fn decode<M: Mac>(mac: M, chunk: &[Self], lane: usize, step: usize) -> M::W;
+    fn decode<M: Mac>(mac: M, chunk: &[Self], lane: usize, step: usize) -> Register<M>;
 }
 
 impl Code for u32 {
     const CHUNK: usize = BLOCK;
     #[inline(always)]
-    fn decode<M: Mac>(mac: M, chunk: &[u32], lane: usize, step: usize) -> M::W {
+    fn decode<M: Mac>(mac: M, chunk: &[u32], lane: usize, step: usize) -> Register<M> {
         mac.nibbles(&chunk[lane..], step)
     }
 }
@@ -60,7 +62,7 @@ impl Code for u32 {
 impl Code for i8 {
     const CHUNK: usize = BLOCK * CHUNK;
     #[inline(always)]
-    fn decode<M: Mac>(mac: M, chunk: &[i8], lane: usize, step: usize) -> M::W {
+    fn decode<M: Mac>(mac: M, chunk: &[i8], lane: usize, step: usize) -> Register<M> {
         mac.bytes(&chunk[lane..], step)
     }
 }
@@ -68,9 +70,10 @@ impl Code for i8 {
 /// Blocks that a thread takes at a time.
 const BLOCKS: usize = 8;
 
-/// Writes x·wᵀ to `out`. From `half_from` activations on, bf16 is multiplied as bf16, where `tier` can.
+/// Writes x·wᵀ to `out`. From `half_from` activations on, bf16 is multiplied as bf16, where the engine
+/// can.
 pub fn product_on<T: Code, X: Real, O: Real>(
-    tier: Tier,
+    engine: Engine,
     out: &mut [O],
     x: &[X],
     w: Matrix<'_, T>,
@@ -80,7 +83,17 @@ pub fn product_on<T: Code, X: Real, O: Real>(
     let Shape { n, k } = w.shape;
     length("x", x.len(), size(m, k)?)?;
     length("out", out.len(), size(m, n)?)?;
-    let half = X::HALF && m >= half_from && pairs(tier);
+    let (tiles, half) = match engine.unit {
+        Unit::Fma => (false, false),
+        Unit::Dot => (false, m >= half_from),
+        _ => (m >= tiled::FROM, m >= half_from),
+    };
+    let out = Columns::new(out, n);
+    if let (true, Some(x)) = (tiles, X::halves(x)) {
+        tiled::product(engine, &out, x, w, m);
+        return Ok(());
+    }
+    let half = X::HALF && half;
     let mut panels = Vec::new();
     let mut first = 0;
     while first < m {
@@ -94,7 +107,6 @@ pub fn product_on<T: Code, X: Real, O: Real>(
         ));
         first += used;
     }
-    let out = Columns::new(out, n);
     let blocks = w.shape.blocks();
     each(blocks.div_ceil(BLOCKS), |i| {
         let task = Task {
@@ -105,8 +117,8 @@ pub fn product_on<T: Code, X: Real, O: Real>(
             last: blocks.min((i + 1) * BLOCKS),
         };
         match half {
-            true => in_pairs(task),
-            false => in_f32(tier, task),
+            true => in_pairs(engine.tier, task),
+            false => in_f32(engine.tier, task),
         }
     });
     Ok(())
@@ -249,12 +261,12 @@ impl<T: Code, O: Real> Task<'_, T, O> {
             for (r, sums) in sums.iter().enumerate() {
                 let mut values = [0.0; WIDE * BLOCK];
                 for (values, sum) in values.chunks_exact_mut(M::LANES).zip(sums) {
-                    mac.store(values, *sum);
+                    mac.simd().store(values, *sum);
                 }
                 // SAFETY: each column belongs to one block, and each block to one task.
                 unsafe {
                     let values = &values[..V * M::LANES];
-                    self.out.write(panel.first + r, first, values);
+                    self.out.write(mac.simd(), panel.first + r, first, values);
                 }
             }
         }
@@ -268,12 +280,13 @@ impl<T: Code, O: Real> Task<'_, T, O> {
         mac: M,
         panel: &Panel,
         first: usize,
-    ) -> [[M::V; V]; R] {
+    ) -> [[Register<M>; V]; R] {
         let Matrix { shape, group, .. } = self.w;
         let chunks = shape.padded() / CHUNK;
         let by_group = group / CHUNK;
         let groups = chunks.div_ceil(by_group);
-        let zero = mac.splat(0.0);
+        let s = mac.simd();
+        let zero = s.splat(0.0);
         let mut totals = [[zero; V]; R];
         let at = |v: usize| {
             let row = first + v * M::LANES;
@@ -319,20 +332,20 @@ impl<T: Code, O: Real> Task<'_, T, O> {
                 };
                 let scales = &self.w.scales[first..][..M::LANES];
                 mac.fetch(scales, GROUPS_AHEAD * self.w.scales_by);
-                let scales = mac.load(scales);
+                let scales = s.load(scales);
                 let Some(shifts) = self.w.shifts else {
                     for r in 0..R {
-                        totals[r][v] = mac.fma(sums[r][v], scales, totals[r][v]);
+                        totals[r][v] = s.fma(sums[r][v], scales, totals[r][v]);
                     }
                     continue;
                 };
                 let shifts = &shifts[first..][..M::LANES];
                 mac.fetch(shifts, GROUPS_AHEAD * self.w.scales_by);
-                let shifts = mac.load(shifts);
+                let shifts = s.load(shifts);
                 let x = &panel.sums[g * R..][..R];
                 for r in 0..R {
-                    let total = mac.fma(sums[r][v], scales, totals[r][v]);
-                    totals[r][v] = mac.fma(mac.splat(x[r]), shifts, total);
+                    let total = s.fma(sums[r][v], scales, totals[r][v]);
+                    totals[r][v] = s.fma(s.splat(x[r]), shifts, total);
                 }
             }
         }

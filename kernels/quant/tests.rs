@@ -2,6 +2,7 @@ use super::int4::w4a16_on;
 use super::int8::w8a16_on;
 use super::*;
 use crate::kernels::cpu::Tier;
+use crate::kernels::gemm::{Engine, Unit};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
 /// 2⁻²⁴: half of what f32 distinguishes at 1.
@@ -98,26 +99,34 @@ impl Plain {
     }
 }
 
-/// Every tier and every pair of types, on slices that start anywhere.
+/// The fastest of every tier, and those that are there for tests, on the best one.
+fn engines() -> Vec<Engine> {
+    let fastest = Tier::all().into_iter().map(Engine::bf16);
+    let tier = Tier::detected();
+    let others = [Unit::Dot, Unit::Model].map(|unit| Engine { tier, unit });
+    fastest.chain(others).collect()
+}
+
+/// Every engine and every pair of types, on slices that start anywhere.
 fn everywhere(
     x: &[f32],
     plain: &Plain,
     m: usize,
-    run: &dyn Fn(Tier, Call<'_>) -> Result<(), Misfit>,
+    run: &dyn Fn(Engine, Call<'_>) -> Result<(), Misfit>,
 ) {
     let half = halves(x);
     let mut wide = vec![bf16::ZERO; 1];
     wide.extend(&half);
-    for tier in Tier::all() {
+    for engine in engines() {
         let mut out = vec![f32::NAN; m * plain.n + 1];
-        run(tier, Call::Wide(&mut out[1..], x)).unwrap();
-        plain.check(x, &out[1..], &format!("{tier:?} f32 → f32, m {m}"));
+        run(engine, Call::Wide(&mut out[1..], x)).unwrap();
+        plain.check(x, &out[1..], &format!("{engine:?} f32 → f32, m {m}"));
         out.fill(f32::NAN);
-        run(tier, Call::Mixed(&mut out[1..], &wide[1..])).unwrap();
-        plain.check(&half, &out[1..], &format!("{tier:?} bf16 → f32, m {m}"));
+        run(engine, Call::Mixed(&mut out[1..], &wide[1..])).unwrap();
+        plain.check(&half, &out[1..], &format!("{engine:?} bf16 → f32, m {m}"));
         let mut out = vec![bf16::NAN; m * plain.n + 1];
-        run(tier, Call::Half(&mut out[1..], &wide[1..])).unwrap();
-        plain.check(&half, &out[1..], &format!("{tier:?} bf16 → bf16, m {m}"));
+        run(engine, Call::Half(&mut out[1..], &wide[1..])).unwrap();
+        plain.check(&half, &out[1..], &format!("{engine:?} bf16 → bf16, m {m}"));
     }
 }
 
@@ -187,10 +196,10 @@ fn check4(seed: u64, sizes: [usize; 2], group: usize, m: usize, range: f32) {
     for zeros in [false, true] {
         let (plain, w) = int4(seed, sizes, group, zeros, range);
         let x = numbers(seed + 3, m * sizes[1], range);
-        everywhere(&x, &plain, m, &|tier, call| match call {
-            Call::Wide(out, x) => w4a16_on(tier, out, x, &w, m),
-            Call::Mixed(out, x) => w4a16_on(tier, out, x, &w, m),
-            Call::Half(out, x) => w4a16_on(tier, out, x, &w, m),
+        everywhere(&x, &plain, m, &|engine, call| match call {
+            Call::Wide(out, x) => w4a16_on(engine, out, x, &w, m),
+            Call::Mixed(out, x) => w4a16_on(engine, out, x, &w, m),
+            Call::Half(out, x) => w4a16_on(engine, out, x, &w, m),
         });
     }
 }
@@ -198,10 +207,10 @@ fn check4(seed: u64, sizes: [usize; 2], group: usize, m: usize, range: f32) {
 fn check8(seed: u64, sizes: [usize; 2], m: usize, range: f32) {
     let (plain, w) = int8(seed, sizes, range);
     let x = numbers(seed + 3, m * sizes[1], range);
-    everywhere(&x, &plain, m, &|tier, call| match call {
-        Call::Wide(out, x) => w8a16_on(tier, out, x, &w, m),
-        Call::Mixed(out, x) => w8a16_on(tier, out, x, &w, m),
-        Call::Half(out, x) => w8a16_on(tier, out, x, &w, m),
+    everywhere(&x, &plain, m, &|engine, call| match call {
+        Call::Wide(out, x) => w8a16_on(engine, out, x, &w, m),
+        Call::Mixed(out, x) => w8a16_on(engine, out, x, &w, m),
+        Call::Half(out, x) => w8a16_on(engine, out, x, &w, m),
     });
 }
 
@@ -276,17 +285,17 @@ fn a_dimension_may_be_zero() {
 
 #[test]
 fn nan_comes_through() {
-    for tier in Tier::all() {
+    for engine in engines() {
         for m in [1, 5] {
             let mut x = vec![bf16::ONE; m * 32];
             x[m * 32 - 9] = bf16::NAN;
             let [mut four, mut eight] = [(); 2].map(|()| vec![bf16::ZERO; m * 3]);
-            w4a16_on(tier, &mut four, &x, &int4(1, [3, 32], 32, true, 0.1).1, m).unwrap();
-            w8a16_on(tier, &mut eight, &x, &int8(1, [3, 32], 0.1).1, m).unwrap();
+            w4a16_on(engine, &mut four, &x, &int4(1, [3, 32], 32, true, 0.1).1, m).unwrap();
+            w8a16_on(engine, &mut eight, &x, &int8(1, [3, 32], 0.1).1, m).unwrap();
             for out in [four, eight] {
                 let (rest, last) = out.split_at(m * 3 - 3);
-                assert!(last.iter().all(|x| x.is_nan()), "{tier:?}");
-                assert!(!rest.iter().any(|x| x.is_nan()), "{tier:?}");
+                assert!(last.iter().all(|x| x.is_nan()), "{engine:?}");
+                assert!(!rest.iter().any(|x| x.is_nan()), "{engine:?}");
             }
         }
     }
