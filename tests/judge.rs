@@ -10,6 +10,8 @@ use llmlab::solution::{Answer, Candidate};
 use llmlab::tensor::Inputs;
 use llmlab::trace::Trace;
 
+// Answers are written as people write them.
+#[allow(clippy::needless_range_loop)]
 mod styles {
     pub mod affine_quantization;
     pub mod alibi;
