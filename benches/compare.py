@@ -62,7 +62,7 @@ class Ours:
         try:
             return [float(word) for word in answer.split(" ")]
         except ValueError:
-            sys.exit(f"{name}: {answer or 'the bench program ended'}")
+            raise RuntimeError(answer or "the bench program ended; run it alone with this name") from None
 
 
 def theirs(run):
@@ -127,10 +127,20 @@ def main():
         for name, prepare in importlib.import_module(f"peers.{peer}").CASES.items():
             if options.part not in name:
                 continue
-            run = prepare()
-            with torch.inference_mode():
-                turn = OnGpu(run).seconds if options.gpu else lambda: theirs(run)
-                pairs = [(turn(), ours.run(name)) for _ in range(options.runs)]
+            try:
+                run = prepare()
+                with torch.inference_mode():
+                    turn = OnGpu(run).seconds if options.gpu else lambda: theirs(run)
+                    pairs = [(turn(), ours.run(name)) for _ in range(options.runs)]
+            except RuntimeError as error:
+                # One case that fails leaves the others.
+                print(f"| {name} | not measured: {str(error).splitlines()[0]} | | | | |", flush=True)
+                ours = Ours(program, options.threads)
+                continue
+            finally:
+                run = turn = None
+                if options.gpu:
+                    torch.cuda.empty_cache()
             peer_s = statistics.median(peer for peer, _ in pairs)
             own_s, flops, of_limit = sorted(own for _, own in pairs)[len(pairs) // 2]
             row = f"| {name} | {peer_s * 1e3:.3f} | {own_s * 1e3:.3f} | {flops / own_s / 1e9:.1f} "

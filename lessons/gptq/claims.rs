@@ -24,8 +24,8 @@ pub const CLAIMS: &[Claim] = &[
         verdict: Verdict::Imprecise,
         quote: "GPTQ W4A16 掉点 < 1 %",
         right: Text::new(
-            "It depends on the size of the model: in the paper's table (4 bits, WikiText2 perplexity) OPT-125M loses 12.6 %, 1.3B 5.7 %, 6.7B 4.9 %, 13B 1.8 %, 30B 0.7 %, 66B 2.2 %, 175B 0.4 %.",
-            "取决于模型规模：按论文的表（4 bit、WikiText2 困惑度），OPT-125M 变差 12.6 %，1.3B 5.7 %，6.7B 4.9 %，13B 1.8 %，30B 0.7 %，66B 2.2 %，175B 0.4 %。",
+            "It depends on the size of the model: in the paper's table (4 bits, WikiText2 perplexity) OPT-125M loses 12.5 %, 1.3B 5.7 %, 6.7B 4.9 %, 13B 1.8 %, 30B 0.7 %, 66B 2.2 %, 175B 0.4 %.",
+            "取决于模型规模：按论文的表（4 bit、WikiText2 困惑度），OPT-125M 变差 12.5 %，1.3B 5.7 %，6.7B 4.9 %，13B 1.8 %，30B 0.7 %，66B 2.2 %，175B 0.4 %。",
         ),
         demo: Some(by_size),
     },

@@ -308,7 +308,11 @@ fn calibration(case: &Case) -> Tensor {
     let (n, c) = (case.size("n"), case.size("c"));
     if case.size("inputs") == 1 {
         return Tensor::from_shape_fn(vec![n, c], |at| {
-            let sign = if (at[0] / c) % 2 == 0 { 2.0 } else { -2.0 };
+            let sign = if (at[0] / c).is_multiple_of(2) {
+                2.0
+            } else {
+                -2.0
+            };
             if at[0] % c == at[1] { sign } else { 0.0 }
         });
     }

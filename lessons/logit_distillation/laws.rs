@@ -105,7 +105,13 @@ pub const LAWS: &[Law] = &[
 fn gradient_of_the_loss(inputs: &Inputs, run: Run<'_>) -> Deviation {
     const H: f32 = 1.0 / 64.0;
     let student = inputs.float("student");
-    let sign = |i: usize| if (3 * i % 7).is_multiple_of(2) { 1.0 } else { -1.0 };
+    let sign = |i: usize| {
+        if ((3 * i) % 7).is_multiple_of(2) {
+            1.0
+        } else {
+            -1.0
+        }
+    };
     let mut turn = 0;
     let direction = student.mapv(|_| {
         turn += 1;
