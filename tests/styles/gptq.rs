@@ -50,10 +50,7 @@ fn cholesky(a: &M) -> M {
     let mut l = vec![vec![0.0f32; c]; c];
     for i in 0..c {
         for j in 0..=i {
-            let mut sum = a[i][j];
-            for k in 0..j {
-                sum -= l[i][k] * l[j][k];
-            }
+            let sum = a[i][j] - (0..j).map(|k| l[i][k] * l[j][k]).sum::<f32>();
             // A factor that people check: f32 leaves crumbs where the pivot should be 0.
             l[i][j] = match i == j {
                 true if sum <= 1e-6 * a[i][i] => f32::NAN,
@@ -120,9 +117,9 @@ fn upper_shares(h: &M) -> M {
 }
 
 fn shares_of(mut upper: M) -> M {
-    for i in 0..upper.len() {
-        let by = upper[i][i];
-        upper[i].iter_mut().for_each(|u| *u /= by);
+    for (i, row) in upper.iter_mut().enumerate() {
+        let by = row[i];
+        row.iter_mut().for_each(|u| *u /= by);
     }
     upper
 }
@@ -280,11 +277,11 @@ fn elimination(
             }
         }
         let row = inverse[i].clone();
-        for j in 0..c {
-            let factor = inverse[j][i] / row[i];
-            for k in 0..c {
-                inverse[j][k] -= factor * row[k];
-            }
+        for line in &mut inverse {
+            let factor = line[i] / row[i];
+            line.iter_mut()
+                .zip(&row)
+                .for_each(|(x, r)| *x -= factor * r);
         }
     }
     w_hat
