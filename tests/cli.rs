@@ -447,7 +447,10 @@ fn the_documented_json_is_the_real_one() {
             serde_json::from_str(&text).unwrap_or_else(|error| panic!("{verb}: {error}: {text}"));
         let mut found = BTreeSet::new();
         fields(&value, "", &mut found);
-        assert_eq!(found, documented(verb), "{verb}");
+        let mut known = documented(verb);
+        // A machine without a GPU has nothing to say of one.
+        known.retain(|name| !name.starts_with("gpu.") || value["gpu"].is_object());
+        assert_eq!(found, known, "{verb}");
     }
     let checked = documented("check");
     for lesson in LESSONS {

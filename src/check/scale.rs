@@ -76,7 +76,7 @@ pub(super) fn scale(
         }
         timing.clone()
     });
-    let mut timing = match ended {
+    let timing = match ended {
         Ended::Done(timing, _) => timing,
         Ended::Died(death) => {
             let known = serde_json::from_slice(&death.last).unwrap_or(timing);
@@ -87,26 +87,36 @@ pub(super) fn scale(
         }
     };
     #[cfg(feature = "cuda")]
-    beside_gpu(lesson, candidate, options, &mut timing);
+    let timing = beside_gpu(lesson, candidate, options, timing);
     timing
 }
 
 /// Adds the production kernel on the GPU, and, for a candidate that ran there, the GPU's limit. A GPU that cannot
 /// be used is `llmlab doctor`'s to tell.
 #[cfg(feature = "cuda")]
-fn beside_gpu(lesson: &Lesson, candidate: &dyn Candidate, options: &Options, timing: &mut Timing) {
+fn beside_gpu(
+    lesson: &Lesson,
+    candidate: &dyn Candidate,
+    options: &Options,
+    timing: Timing,
+) -> Timing {
     let measured = crate::cuda::measure(lesson, options.seed, options.limit(), Lang::En);
     let Some(Ok(measured)) = measured else {
-        return;
+        return timing;
     };
-    if candidate.on_gpu() {
-        timing.on_gpu = true;
-        timing.limit = Some((measured.limit_s, measured.bound));
+    let on_gpu = candidate.on_gpu();
+    Timing {
+        on_gpu,
+        limit: match on_gpu {
+            true => Some((measured.limit_s, measured.bound)),
+            false => timing.limit,
+        },
+        cuda: measured.kernel.map(|mut kernel| {
+            let seconds = median(&mut kernel.runs);
+            (format!("{}, {}", kernel.name, measured.gpu), seconds)
+        }),
+        ..timing
     }
-    timing.cuda = measured.kernel.map(|mut kernel| {
-        let seconds = median(&mut kernel.runs);
-        (format!("{}, {}", kernel.name, measured.gpu), seconds)
-    });
 }
 
 fn timed<R>(work: impl FnOnce() -> R) -> (R, f64) {
