@@ -71,8 +71,14 @@ pub static PROBLEM: Problem = Problem {
 
 const SETTINGS: &[Setting] = &[
     Setting::axis("b", 2, Text::new("samples", "样本数")),
-    Setting::axis("d", 5, Text::new("inputs", "输入维数")),
-    Setting::axis("h", 8, Text::new("hidden units", "隐藏单元数")),
+    Setting {
+        max: 1024,
+        ..Setting::axis("d", 5, Text::new("inputs", "输入维数"))
+    },
+    Setting {
+        max: 1024,
+        ..Setting::axis("h", 8, Text::new("hidden units", "隐藏单元数"))
+    },
     Setting::axis("o", 4, Text::new("outputs", "输出维数")),
     Setting::axis(
         "m",
