@@ -1,5 +1,6 @@
 //! The lessons' methods on the small model: what each costs in loss, and saves in bytes.
 
+use crate::kernels::gptq::{Options, Shape, gptq};
 use crate::kernels::obs::{Hessian, sparsegpt};
 use crate::text::Text;
 use crate::tiny::{Corpus, Tiny};
@@ -63,6 +64,30 @@ pub const METHODS: &[Method] = &[
         "the same with 2 bits, groups of 32",
         "同上，2 位，每组 32 个",
         |model, _| each(model, |w, _| round_to_nearest(w, 2, 32)),
+    ),
+    row(
+        "int3 symmetric RTN",
+        "3 bits, one scale per 128 weights and no zero point, rounded to nearest",
+        "3 位，每 128 个权重一个 scale，无 zero point，就近取整",
+        |model, _| each(model, |w, _| symmetric(w, 3, 128)),
+    ),
+    row(
+        "int3 GPTQ",
+        "the same grid; each column's error is spread over the columns that are left",
+        "同样的网格；每一列的误差由剩余各列补偿",
+        |model, x| each(model, |w, name| compensated(w, x.inputs(name), 3, 128)),
+    ),
+    row(
+        "int2 symmetric RTN",
+        "2 bits, one scale per 32 weights and no zero point, rounded to nearest",
+        "2 位，每 32 个权重一个 scale，无 zero point，就近取整",
+        |model, _| each(model, |w, _| symmetric(w, 2, 32)),
+    ),
+    row(
+        "int2 GPTQ",
+        "the same grid, with errors spread",
+        "同样的网格，补偿误差",
+        |model, x| each(model, |w, name| compensated(w, x.inputs(name), 2, 32)),
     ),
     row(
         "magnitude 50 %",
@@ -196,6 +221,47 @@ fn round_to_nearest(w: &mut Array2<f32>, bits: u32, group_size: usize) -> f64 {
         }
     }
     f64::from(bits) + f64::from(16 + bits) / group_size.min(w.ncols()) as f64
+}
+
+/// Symmetric rounding to the nearest of 2^bits − 1 levels around 0, for each group of `group_size` weights of
+/// a row `[out in]`.
+fn symmetric(w: &mut Array2<f32>, bits: u32, group_size: usize) -> f64 {
+    let most = ((1u32 << (bits - 1)) - 1) as f32;
+    for mut row in w.rows_mut() {
+        for mut group in row.axis_chunks_iter_mut(Axis(0), group_size) {
+            let scale = group.fold(0f32, |largest, x| largest.max(x.abs())) / most;
+            if scale > 0.0 {
+                group.mapv_inplace(|x| scale * (x / scale).round_ties_even().clamp(-most, most));
+            }
+        }
+    }
+    symmetric_bits(w, bits, group_size)
+}
+
+fn symmetric_bits(w: &Array2<f32>, bits: u32, group_size: usize) -> f64 {
+    f64::from(bits) + 16.0 / group_size.min(w.ncols()) as f64
+}
+
+/// Frantar et al. 2022, arXiv 2210.17323, on the grid of [`symmetric`].
+fn compensated(w: &mut Array2<f32>, x: &Array2<f32>, bits: u32, group_size: usize) -> f64 {
+    let x = x.as_standard_layout();
+    let inputs = x.as_slice().expect("in order");
+    let shape = Shape {
+        rows: w.nrows(),
+        columns: w.ncols(),
+        tokens: x.nrows(),
+    };
+    let options = Options {
+        bits,
+        group_size,
+        percdamp: 0.01,
+        act_order: false,
+    };
+    let weight = w.as_standard_layout().into_owned();
+    let weight = weight.as_slice().expect("in order");
+    let w_hat = w.as_slice_mut().expect("weights are in order");
+    gptq(w_hat, weight, inputs, shape, options).expect("a damped Hessian is not singular");
+    symmetric_bits(w, bits, group_size)
 }
 
 /// Sets the `sparsity` of weights with the least scores to 0, in all of `w`.

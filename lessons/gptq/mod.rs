@@ -24,7 +24,7 @@ pub static LESSON: Lesson = Lesson {
     ),
     part: Part::Compression,
     tracks: &[Track::Leader, Track::Phone, Track::Whiteboard],
-    needs: &[],
+    needs: &["group-quant-int4"],
     text: Text::new(include_str!("lesson.md"), include_str!("lesson.zh.md")),
     problem: &problem::PROBLEM,
     quiz: include_str!("quiz.toml"),

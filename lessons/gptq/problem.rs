@@ -28,16 +28,19 @@ pub static PROBLEM: Problem = Problem {
     ],
     outputs: &[("w_hat", "r c")],
     settings: &[
-        Setting::axis(
-            "r",
-            5,
-            Text::new(
-                "rows of the weight (output features)",
-                "权重的行数（输出特征）",
-            ),
-        ),
         Setting {
-            max: 512,
+            max: 256,
+            ..Setting::axis(
+                "r",
+                5,
+                Text::new(
+                    "rows of the weight (output features)",
+                    "权重的行数（输出特征）",
+                ),
+            )
+        },
+        Setting {
+            max: 256,
             ..Setting::axis(
                 "c",
                 8,
@@ -47,7 +50,11 @@ pub static PROBLEM: Problem = Problem {
                 ),
             )
         },
-        Setting::axis("n", 24, Text::new("calibration tokens", "校准 token 数")),
+        // Each of a trace's steps measures the output: n·r·c for every column.
+        Setting {
+            max: 512,
+            ..Setting::axis("n", 24, Text::new("calibration tokens", "校准 token 数"))
+        },
         Setting::option("bits", 4, 2, 8, Text::new("bits of a code", "编码位数")),
         Setting::option(
             "group_size",

@@ -23,7 +23,7 @@ pub static LESSON: Lesson = Lesson {
     ),
     part: Part::Compression,
     tracks: &[Track::Leader, Track::Phone, Track::Whiteboard],
-    needs: &[],
+    needs: &["affine-quantization"],
     text: Text::new(include_str!("lesson.md"), include_str!("lesson.zh.md")),
     problem: &problem::PROBLEM,
     quiz: include_str!("quiz.toml"),
