@@ -167,6 +167,26 @@ impl Lab {
         rlib.map(|rlib| Built { rlib }).ok_or(Trouble::Compile)
     }
 
+    /// Fetches the crates of every platform: the REPL's cargo looks at them all before it builds for this one.
+    /// Needs no network where they are there already.
+    ///
+    /// # Errors
+    /// A sentence, where they are not and there is no network.
+    #[cfg(feature = "repl")]
+    pub fn fetch(&self) -> Result<(), String> {
+        let fetched = |offline| {
+            let output = self.cargo("fetch", offline).output();
+            output.is_ok_and(|output| output.status.success())
+        };
+        match fetched(true) || fetched(false) {
+            true => Ok(()),
+            false => Err(
+                "cargo could not fetch what Rust at the prompt needs: its first use needs the network once"
+                    .to_string(),
+            ),
+        }
+    }
+
     /// Prepares what the REPL needs for the error messages of some lines; nobody waits for it.
     /// True when it has been done now, and not before.
     #[cfg(feature = "repl")]

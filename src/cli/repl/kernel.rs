@@ -234,6 +234,7 @@ fn work(
 ) -> Result<(), String> {
     let lab = Lab::open()?;
     lab.build(&mut |at| set(&shared.state, State::Building(at)))?;
+    lab.fetch()?;
     set(&shared.state, State::Starting);
     nest.seed(&lab)
         .map_err(|error| format!("cannot write to {}: {error}", nest.path().display()))?;
