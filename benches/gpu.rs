@@ -3,6 +3,7 @@
 //! `cargo bench --bench gpu -- [PART OF A NAME]` checks and times every case whose name has the part.
 //! `--list` prints the names. `--serve` is for `compare.py --gpu`: see `kernels.rs`.
 
+mod draws;
 mod gpu_cases;
 
 use gpu_cases::Case;

@@ -6,6 +6,7 @@
 //! case's FLOPs and the fraction of the limit.
 
 mod cases;
+mod draws;
 
 use cases::Case;
 use llmlab::kernels::machine::{self, Machine};

@@ -4,8 +4,9 @@ use crate::kernels::cuda::{Gpu, Trouble};
 use crate::problem::Problem;
 use crate::tensor::{Inputs, Outputs, Tensor};
 use crate::text::Text;
-use cudarc::driver::CudaSlice;
+use cudarc::driver::{CudaSlice, DeviceRepr};
 use half::bf16;
+use ndarray::{ArrayD, IxDyn};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 use std::fmt;
 use std::rc::Rc;
@@ -93,6 +94,24 @@ pub fn of_f32(problem: &Problem, inputs: &Inputs) -> f64 {
 pub fn upload(gpu: &Gpu, x: &Tensor) -> Result<CudaSlice<f32>, Trouble> {
     let x: Vec<f32> = x.iter().copied().collect();
     Ok(gpu.stream.clone_htod(&x)?)
+}
+
+/// What lies on the GPU, in f64 and in this shape.
+///
+/// # Errors
+/// [`Trouble`] of what wrote it.
+pub fn download<T: DeviceRepr + Into<f64>>(
+    gpu: &Gpu,
+    x: &CudaSlice<T>,
+    shape: &[usize],
+) -> Result<ArrayD<f64>, Trouble> {
+    let x = gpu
+        .stream
+        .clone_dtoh(x)?
+        .into_iter()
+        .map(Into::into)
+        .collect();
+    Ok(ArrayD::from_shape_vec(IxDyn(shape), x).expect("the shape's length"))
 }
 
 /// A family's own error as the GPU's.

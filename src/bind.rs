@@ -4,7 +4,6 @@
 use crate::lesson::Lesson;
 use crate::near::nearest;
 use crate::problem::{Arg, ArgKind, Problem};
-use crate::show::axes;
 use crate::tensor::{Inputs, Value};
 use crate::text::Lang;
 use ndarray::ArrayD;
@@ -136,7 +135,7 @@ fn expected(problem: &Problem) -> String {
     let args = problem.args.iter().map(|arg| match arg.kind {
         ArgKind::Number => arg.name.to_string(),
         ArgKind::OptionalBroadcast(axes) => format!("{} [{axes}] (optional)", arg.name),
-        kind => format!("{} [{}]", arg.name, axes(kind)),
+        kind => format!("{} [{}]", arg.name, kind.axes()),
     });
     args.collect::<Vec<_>>().join(", ")
 }
@@ -154,7 +153,7 @@ fn missing(problem: &Problem, arg: &Arg, arrays: &[Named], lang: Lang) -> String
 /// The array as the kind of value that the argument is.
 fn value(arg: &Arg, array: &Named, lang: Lang) -> Result<Value, String> {
     let shape = array.data.shape();
-    let rank = axes(arg.kind).split_whitespace().count();
+    let rank = arg.kind.axes().split_whitespace().count();
     let right_rank = match arg.kind {
         ArgKind::Number => array.data.to_f64().len() == 1,
         ArgKind::OptionalBroadcast(_) => shape.len() <= rank,
@@ -162,7 +161,7 @@ fn value(arg: &Arg, array: &Named, lang: Lang) -> Result<Value, String> {
     };
     let (name, dtype) = (arg.name, array.dtype);
     if !right_rank {
-        let axes = axes(arg.kind);
+        let axes = arg.kind.axes();
         return Err(match arg.kind {
             ArgKind::Number => lang.pick(
                 format!("`{name}` is one number; an array of shape {shape:?} came"),
@@ -188,7 +187,7 @@ fn value(arg: &Arg, array: &Named, lang: Lang) -> Result<Value, String> {
         (ArgKind::Int(_), Data::Int(x)) => Ok(Value::Int(x.clone())),
         (ArgKind::Int(_), Data::Bool(x)) => Ok(Value::Int(x.mapv(i64::from))),
         (kind, _) => {
-            let axes = axes(kind);
+            let axes = kind.axes();
             let want = match kind {
                 ArgKind::Int(_) => "int64",
                 _ => "float32",

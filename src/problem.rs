@@ -42,6 +42,26 @@ pub struct Arg {
     pub kind: ArgKind,
 }
 
+impl Arg {
+    pub const fn new(name: &'static str, kind: ArgKind) -> Arg {
+        Arg { name, kind }
+    }
+
+    /// A float tensor: `Arg::float("q", "b h n d")`.
+    pub const fn float(name: &'static str, axes: &'static str) -> Arg {
+        Arg::new(name, ArgKind::Float(axes))
+    }
+
+    /// Integers.
+    pub const fn int(name: &'static str, axes: &'static str) -> Arg {
+        Arg::new(name, ArgKind::Int(axes))
+    }
+
+    pub const fn number(name: &'static str) -> Arg {
+        Arg::new(name, ArgKind::Number)
+    }
+}
+
 /// What an argument is. Axes are space separated names.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum ArgKind {
@@ -53,6 +73,16 @@ pub enum ArgKind {
     Number,
     /// A float tensor that broadcasts to these axes, or nothing.
     OptionalBroadcast(&'static str),
+}
+
+impl ArgKind {
+    /// The names of its axes; none for a number.
+    pub const fn axes(self) -> &'static str {
+        match self {
+            ArgKind::Float(axes) | ArgKind::Int(axes) | ArgKind::OptionalBroadcast(axes) => axes,
+            ArgKind::Number => "",
+        }
+    }
 }
 
 /// A size or an option of a problem.
@@ -121,6 +151,30 @@ pub struct Kind {
     pub settings: &'static [(&'static str, usize)],
     /// Whether axis sizes are drawn by the seed (between `min` and `min + 8` steps).
     pub ragged: bool,
+}
+
+impl Kind {
+    /// A kind of case with fixed sizes.
+    pub const fn new(
+        id: &'static str,
+        settings: &'static [(&'static str, usize)],
+        about: Text,
+    ) -> Kind {
+        Kind {
+            id,
+            about,
+            settings,
+            ragged: false,
+        }
+    }
+
+    /// The same with axis sizes drawn by the seed.
+    pub const fn ragged(self) -> Kind {
+        Kind {
+            ragged: true,
+            ..self
+        }
+    }
 }
 
 /// One case: a kind, a seed and sizes. Everything random is drawn from the seed.
@@ -261,19 +315,23 @@ impl Deviation {
     /// The largest |a − b|; infinite where shapes differ, NaN where one side is NaN.
     pub fn between(a: &Outputs, b: &Outputs, tol: f64) -> Deviation {
         let same = a.len() == b.len() && a.iter().zip(b).all(|(x, y)| x.shape() == y.shape());
-        let err = if same {
-            let pairs = a.iter().flatten().zip(b.iter().flatten());
-            pairs.fold(0.0, |err: f64, (x, y)| {
-                let gap = (x - y).abs();
-                if err.is_nan() || gap.is_nan() {
-                    f64::NAN
-                } else {
-                    err.max(gap)
-                }
-            })
-        } else {
-            f64::INFINITY
+        let pairs = a.iter().flatten().zip(b.iter().flatten());
+        match same {
+            true => Deviation::worst(pairs.map(|(x, y)| (x - y).abs()), tol),
+            false => Deviation {
+                err: f64::INFINITY,
+                tol,
+            },
+        }
+    }
+
+    /// The largest of these distances, 0 without any; NaN where one is NaN.
+    pub fn worst(distances: impl Iterator<Item = f64>, tol: f64) -> Deviation {
+        let larger = |a: f64, b: f64| match a.is_nan() || b.is_nan() {
+            true => f64::NAN,
+            false => a.max(b),
         };
+        let err = distances.fold(0.0, larger);
         Deviation { err, tol }
     }
 }

@@ -1,6 +1,7 @@
 //! A step of AdamW with moments in 8 bits.
 
-use super::{Case, Named, noise};
+use super::{Case, Named};
+use crate::draws::noise;
 use llmlab::kernels::adam8bit::{Hyper, State, adam8bit_step};
 use std::cell::RefCell;
 use std::rc::Rc;

@@ -1,6 +1,7 @@
 //! Attention forward and decoding.
 
-use super::{Case, Named, noise};
+use super::{Case, Named};
+use crate::draws::noise;
 use llmlab::kernels::attention::{Options, Shape, attention_with};
 use std::cell::RefCell;
 use std::rc::Rc;

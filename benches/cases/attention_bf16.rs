@@ -1,6 +1,7 @@
 //! Attention forward in bf16, full and causal.
 
-use super::{Case, Named, noise};
+use super::{Case, Named};
+use crate::draws::noise;
 use half::bf16;
 use llmlab::kernels::attention_bf16::{Shape, attention_bf16};
 use std::cell::RefCell;

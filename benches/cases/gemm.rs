@@ -1,6 +1,7 @@
 //! Matrix products: f32, bf16, and a few rows with weights `[n k]`.
 
-use super::{Case, Named, noise};
+use super::{Case, Named};
+use crate::draws::noise;
 use half::bf16;
 use llmlab::kernels::gemm::{Form, Shape, gemm_bf16, gemm_f32};
 use std::cell::RefCell;

@@ -39,10 +39,3 @@ pub fn all() -> Vec<Named> {
 pub fn in_bf16(name: &str) -> bool {
     name.contains("bf16") || name.contains("A16")
 }
-
-/// Numbers from −1 to 1, the same in each run.
-pub fn noise(seed: u64, len: usize) -> Vec<f32> {
-    use rand::{RngExt, SeedableRng, rngs::StdRng};
-    let mut rng = StdRng::seed_from_u64(seed);
-    (0..len).map(|_| rng.random_range(-1.0..1.0)).collect()
-}

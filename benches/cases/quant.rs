@@ -1,6 +1,7 @@
 //! Products of 16-bit activations with weights of 8 and 4 bits, both in bf16 outside.
 
-use super::{Case, Named, noise};
+use super::{Case, Named};
+use crate::draws::{integers, noise};
 use half::bf16;
 use llmlab::kernels::quant::{Nibbles, PackedInt4, PackedInt8, pack_int4, w4a16, w8a16};
 use std::cell::RefCell;
@@ -22,15 +23,6 @@ pub const CASES: &[Named] = &[
 
 const N: usize = 4096;
 const K: usize = 4096;
-
-/// Integers from `least` on, `count` of them.
-fn integers(seed: u64, len: usize, least: i32, count: i32) -> Vec<i8> {
-    let integer = |x: f32| ((x + 1.0) / 2.0 * count as f32) as i32;
-    let noise = noise(seed, len).into_iter();
-    noise
-        .map(|x| (least + integer(x).min(count - 1)) as i8)
-        .collect()
-}
 
 fn int4(m: usize, group: usize, zeros: bool) -> Case {
     let groups = N * K / group;

@@ -1,6 +1,7 @@
 //! Kernels that do little with each number: memory sets their limit.
 
-use super::{Case, Named, noise};
+use super::{Case, Named};
+use crate::draws::{noise, plain_softmax};
 use half::bf16;
 use llmlab::kernels::cross_entropy::{self, weighted_losses};
 use llmlab::kernels::distillation::{Input, distillation, distillation_gradient};
@@ -92,13 +93,6 @@ fn rows<T: Number>(
         error: Box::new(error),
         tolerance: tolerance::<T>(),
     }
-}
-
-fn plain_softmax(x: &[f64]) -> Vec<f64> {
-    let max = x.iter().copied().fold(f64::MIN, f64::max);
-    let e: Vec<f64> = x.iter().map(|x| (x - max).exp()).collect();
-    let sum: f64 = e.iter().sum();
-    e.into_iter().map(|e| e / sum).collect()
 }
 
 fn softmax<T: Number>(count: usize, m: usize) -> Case {

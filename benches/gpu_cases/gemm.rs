@@ -1,6 +1,7 @@
 //! Products of matrices of 16-bit numbers.
 
-use super::{Case, Named, noise, told};
+use super::{Case, Named, told};
+use crate::draws::noise;
 use half::{bf16, f16};
 use llmlab::kernels::cuda::gemm::{Half, gemm};
 use llmlab::kernels::cuda::{Gpu, Trouble};

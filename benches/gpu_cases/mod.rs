@@ -34,13 +34,6 @@ pub fn all() -> Vec<Named> {
     .concat()
 }
 
-/// Numbers from −1 to 1, the same in each run.
-pub fn noise(seed: u64, len: usize) -> Vec<f32> {
-    use rand::{RngExt, SeedableRng, rngs::StdRng};
-    let mut rng = StdRng::seed_from_u64(seed);
-    (0..len).map(|_| rng.random_range(-1.0..1.0)).collect()
-}
-
 /// A family's own error, in words.
 pub fn told(error: impl std::fmt::Display) -> Trouble {
     Trouble::Driver(error.to_string())

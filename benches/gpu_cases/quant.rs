@@ -1,6 +1,7 @@
 //! Products of bf16 activations with weights of 4 and 8 bits.
 
-use super::{Case, Named, noise, told};
+use super::{Case, Named, told};
+use crate::draws::{integers, noise};
 use half::bf16;
 use llmlab::kernels::cuda::quant::{
     Error, Order, PackedInt4, PackedInt8, Version, w4a16, w4a16_by, w8a16,
@@ -67,15 +68,6 @@ const N: usize = 8192;
 const K: usize = 8192;
 /// Copies of the weights that launches take in turn: one alone would fit into L2.
 const COPIES: usize = 4;
-
-/// Integers from `least` on, `count` of them.
-fn integers(seed: u64, len: usize, least: i32, count: i32) -> Vec<i8> {
-    let integer = |x: f32| ((x + 1.0) / 2.0 * count as f32) as i32;
-    let noise = noise(seed, len).into_iter();
-    noise
-        .map(|x| (least + integer(x).min(count - 1)) as i8)
-        .collect()
-}
 
 fn int4(gpu: &'static Gpu, m: usize, group: usize, zeros: bool) -> Result<Case, Trouble> {
     product4(gpu, m, group, zeros, Order::Tiles, w4a16)

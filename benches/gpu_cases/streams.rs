@@ -1,6 +1,7 @@
 //! Kernels that do little with each number: memory sets their limit. No operand fits into L2.
 
 use super::{Case, Named};
+use crate::draws::plain_softmax;
 use cudarc::driver::{CudaSlice, CudaViewMut, LaunchConfig, PushKernelArg};
 use half::bf16;
 use llmlab::kernels::cuda::adam8bit::{self, Hyper, adam8bit_step};
@@ -185,13 +186,6 @@ fn rows<T: Number>(
         flops: 5.0 * (rows * m) as f64,
         bytes: (2 * rows * m * size_of::<T>()) as f64,
     })
-}
-
-fn plain_softmax(x: &[f64]) -> Vec<f64> {
-    let max = x.iter().copied().fold(f64::MIN, f64::max);
-    let e: Vec<f64> = x.iter().map(|x| (x - max).exp()).collect();
-    let sum: f64 = e.iter().sum();
-    e.into_iter().map(|e| e / sum).collect()
 }
 
 fn softmax<T: Number>(gpu: &'static Gpu, count: usize, m: usize) -> Result<Case, Trouble> {

@@ -27,7 +27,7 @@ pub const LAWS: &[Law] = &[
                     false => 0.0,
                 }
             });
-            worst(excess, tolerance(inputs).value)
+            Deviation::worst(excess, tolerance(inputs).value)
         },
     },
     Law {
@@ -38,7 +38,7 @@ pub const LAWS: &[Law] = &[
         check: |inputs, run| {
             let zeros = inputs.float("x").mapv(|_| 0.0);
             let outputs = run(&inputs.clone().with("x", Value::Float(zeros)));
-            worst(outputs[3].iter().map(|x| x.abs()), 0.0)
+            Deviation::worst(outputs[3].iter().map(|x| x.abs()), 0.0)
         },
     },
     Law {
@@ -60,7 +60,7 @@ pub const LAWS: &[Law] = &[
             let grid = given.grids()[0];
             let off =
                 |q: &f64| (q - q.round()).abs() + (grid.least - q).max(q - grid.most).max(0.0);
-            worst(outputs[1].iter().chain(&outputs[2]).map(off), 0.0)
+            Deviation::worst(outputs[1].iter().chain(&outputs[2]).map(off), 0.0)
         },
     },
     Law {
@@ -122,17 +122,4 @@ pub const LAWS: &[Law] = &[
 fn with_x(inputs: &Inputs, x: &ArrayD<f64>) -> Inputs {
     let x = Value::Float(x.mapv(|x| x as f32));
     inputs.clone().with("x", x)
-}
-
-/// The largest of these, which should not be above `tol`; NaN where one is NaN.
-fn worst(values: impl Iterator<Item = f64>, tol: f64) -> Deviation {
-    let larger = |a: f64, b: f64| {
-        if a.is_nan() || b.is_nan() {
-            f64::NAN
-        } else {
-            a.max(b)
-        }
-    };
-    let err = values.fold(0.0, larger);
-    Deviation { err, tol }
 }

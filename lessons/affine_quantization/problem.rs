@@ -6,9 +6,7 @@ use super::laws::LAWS;
 use super::reference::{Arguments, reference};
 use super::variants::variant;
 use crate::kernels::{affine, cpu};
-use crate::problem::{
-    Arg, ArgKind, Case, Kind, Prepared, Problem, Production, Setting, Tolerance, Work,
-};
+use crate::problem::{Arg, Case, Kind, Prepared, Problem, Production, Setting, Tolerance, Work};
 use crate::tensor::{Inputs, Tensor, Value};
 use crate::text::Text;
 use ndarray::IxDyn;
@@ -16,18 +14,14 @@ use rand::RngExt;
 
 crate::exercise!(x: tensor, low: tensor, high: tensor, bits: number, symmetric: number);
 
-const fn arg(name: &'static str, kind: ArgKind) -> Arg {
-    Arg { name, kind }
-}
-
 pub static PROBLEM: Problem = Problem {
     signature: "fn affine_quantization(x: &Tensor, low: &Tensor, high: &Tensor, bits: f64, symmetric: f64) -> (Tensor, Tensor, Tensor, Tensor)",
     args: &[
-        arg("x", ArgKind::Float("c n")),
-        arg("low", ArgKind::Float("c")),
-        arg("high", ArgKind::Float("c")),
-        arg("bits", ArgKind::Number),
-        arg("symmetric", ArgKind::Number),
+        Arg::float("x", "c n"),
+        Arg::float("low", "c"),
+        Arg::float("high", "c"),
+        Arg::number("bits"),
+        Arg::number("symmetric"),
     ],
     outputs: &[
         ("scale", "c"),
@@ -96,17 +90,8 @@ pub static PROBLEM: Problem = Problem {
     },
 };
 
-const fn kind(id: &'static str, settings: &'static [(&'static str, usize)], about: Text) -> Kind {
-    Kind {
-        id,
-        about,
-        settings,
-        ragged: false,
-    }
-}
-
 const KINDS: &[Kind] = &[
-    kind(
+    Kind::new(
         "ordinary",
         &[],
         Text::new(
@@ -114,40 +99,38 @@ const KINDS: &[Kind] = &[
             "8 位非对称；少数元素落在区间外",
         ),
     ),
-    kind(
+    Kind::new(
         "symmetric",
         &[("symmetric", 1)],
         Text::new("8 bits, symmetric", "8 位对称"),
     ),
-    kind(
+    Kind::new(
         "four-bits",
         &[("bits", 4), ("c", 4)],
         Text::new("16 codes", "16 个码"),
     ),
-    kind(
+    Kind::new(
         "four-bits-symmetric",
         &[("bits", 4), ("symmetric", 1), ("c", 5)],
         Text::new("15 codes: −7 … 7", "15 个码：−7 … 7"),
     ),
-    kind(
+    Kind::new(
         "two-bits",
         &[("bits", 2), ("c", 2), ("n", 9)],
         Text::new("4 codes", "4 个码"),
     ),
-    kind(
+    Kind::new(
         "tiny",
         &[("c", 1), ("n", 1)],
         Text::new("one number", "只有一个数"),
     ),
-    Kind {
-        ragged: true,
-        ..kind(
-            "ragged",
-            &[],
-            Text::new("sizes drawn by the seed", "大小由种子抽取"),
-        )
-    },
-    kind(
+    Kind::new(
+        "ragged",
+        &[],
+        Text::new("sizes drawn by the seed", "大小由种子抽取"),
+    )
+    .ragged(),
+    Kind::new(
         "above-zero",
         &[("range", 1)],
         Text::new(
@@ -155,7 +138,7 @@ const KINDS: &[Kind] = &[
             "形如 5 … 8、不含 0 的区间",
         ),
     ),
-    kind(
+    Kind::new(
         "above-zero-symmetric",
         &[("range", 1), ("symmetric", 1), ("bits", 6)],
         Text::new(
@@ -163,7 +146,7 @@ const KINDS: &[Kind] = &[
             "同上但对称：一半的码永远用不到",
         ),
     ),
-    kind(
+    Kind::new(
         "zeros",
         &[("range", 2)],
         Text::new(
@@ -171,12 +154,12 @@ const KINDS: &[Kind] = &[
             "有一个全零通道：区间 0 … 0",
         ),
     ),
-    kind(
+    Kind::new(
         "zeros-symmetric",
         &[("range", 2), ("symmetric", 1)],
         Text::new("a channel of zeros, symmetric", "全零通道，对称"),
     ),
-    kind(
+    Kind::new(
         "ties",
         &[("range", 3), ("bits", 4)],
         Text::new(
@@ -184,7 +167,7 @@ const KINDS: &[Kind] = &[
             "scale 为 2 的幂，元素恰在两个码正中间",
         ),
     ),
-    kind(
+    Kind::new(
         "large",
         &[("range", 4), ("n", 11)],
         Text::new(

@@ -1,9 +1,9 @@
 //! The lesson's kernel on the GPU: bf16 on tensor cores.
 
 use crate::kernels::attention::{self as cpu, Shape};
-use crate::kernels::cuda::attention::{Options, Version, attention, attention_by};
+use crate::kernels::cuda::attention::{Options, Version, attention_by};
 use crate::kernels::cuda::{Gpu, Trouble};
-use crate::lessons::gpu::{Ladder, Launch, OnGpu, Rung, noise, of_f32, shared, told};
+use crate::lessons::gpu::{Ladder, Launch, OnGpu, Rung, download, noise, of_f32, shared, told};
 use crate::problem::Problem;
 use crate::tensor::{Inputs, Outputs, Value, max_abs};
 use crate::text::Text;
@@ -36,42 +36,33 @@ fn tolerance(problem: &Problem, inputs: &Inputs) -> f64 {
 
 /// The large case has no mask.
 fn prepare(gpu: &'static Gpu, inputs: &Inputs) -> Result<Launch, Trouble> {
-    let upload = |name: &str| -> Result<_, Trouble> {
-        let x: Vec<bf16> = inputs
-            .float(name)
-            .iter()
-            .map(|x| bf16::from_f32(*x))
-            .collect();
-        Ok(gpu.stream.clone_htod(&x)?)
-    };
-    let (q, k, v) = (upload("q")?, upload("k")?, upload("v")?);
-    let [b, h, n, d] = [0, 1, 2, 3].map(|axis| inputs.float("q").shape()[axis]);
-    let m = inputs.float("k").shape()[2];
-    let dv = inputs.float("v").shape()[3];
+    let [q, k, v] = ["q", "k", "v"].map(|name| inputs.float(name));
+    let [b, h, n, d] = [0, 1, 2, 3].map(|axis| q.shape()[axis]);
+    let (m, dv) = (k.shape()[2], v.shape()[3]);
     let shape = Shape { b, h, n, m, d, dv };
-    let out = shared(gpu.stream.alloc_zeros::<bf16>(b * h * n * dv)?);
+    let operands = [q, k, v].map(|x| x.iter().map(|x| bf16::from_f32(*x)).collect());
+    launch(gpu, Version::best(gpu), operands, shape)
+}
+
+/// One version on `q`, `k` and `v`.
+fn launch(
+    gpu: &'static Gpu,
+    version: Version,
+    [q, k, v]: [Vec<bf16>; 3],
+    shape: Shape,
+) -> Result<Launch, Trouble> {
+    let upload = |x: &[bf16]| gpu.stream.clone_htod(x);
+    let (q, k, v) = (upload(&q)?, upload(&k)?, upload(&v)?);
+    let whole = [shape.b, shape.h, shape.n, shape.dv];
+    let out = shared(gpu.stream.alloc_zeros::<bf16>(whole.iter().product())?);
     let written = Rc::clone(&out);
     let run = move || {
-        let mut out = out.borrow_mut();
+        let out = &mut *out.borrow_mut();
+        let out = &mut out.as_view_mut();
         let operands = [&q.as_view(), &k.as_view(), &v.as_view()];
-        attention(
-            gpu,
-            &mut out.as_view_mut(),
-            None,
-            operands,
-            Options::default(),
-            shape,
-        )
-        .map_err(told)
+        attention_by(version, gpu, out, None, operands, Options::default(), shape).map_err(told)
     };
-    let values = move || {
-        let out = gpu.stream.clone_dtoh(&*written.borrow())?;
-        let out = out.iter().map(|x| x.to_f64()).collect();
-        let shape = IxDyn(&[b, h, n, dv]);
-        Ok(vec![
-            ArrayD::from_shape_vec(shape, out).expect("the shape's length"),
-        ])
-    };
+    let values = move || Ok(vec![download(gpu, &written.borrow(), &whole)?]);
     Ok(Launch {
         run: Box::new(run),
         values: Box::new(values),
@@ -151,46 +142,14 @@ fn truth() -> (Outputs, f64) {
     let mut out = vec![0f32; ELEMENTS];
     cpu::attention(&mut out, &q, &k, &v, None, SHAPE).expect("the shape's lengths");
     let out = out.into_iter().map(f64::from).collect();
+    let whole = IxDyn(&[SHAPE.b, SHAPE.h, SHAPE.n, SHAPE.dv]);
     // |v| is 1 at most; weights and outputs are rounded to bf16, and f32's sums add little.
     (
-        vec![ArrayD::from_shape_vec(IxDyn(&[ELEMENTS]), out).expect("as long")],
+        vec![ArrayD::from_shape_vec(whole, out).expect("as long")],
         2.0 * 2f64.powi(-9) + 1e-4,
     )
 }
 
 fn version<const V: usize>(gpu: &'static Gpu) -> Result<Launch, Trouble> {
-    let [q, k, v] = operands();
-    let (q, k, v) = (
-        gpu.stream.clone_htod(&q)?,
-        gpu.stream.clone_htod(&k)?,
-        gpu.stream.clone_htod(&v)?,
-    );
-    let out = shared(gpu.stream.alloc_zeros::<bf16>(ELEMENTS)?);
-    let written = Rc::clone(&out);
-    let run = move || {
-        let mut out = out.borrow_mut();
-        let operands = [&q.as_view(), &k.as_view(), &v.as_view()];
-        let (version, options) = (VERSIONS[V], Options::default());
-        attention_by(
-            version,
-            gpu,
-            &mut out.as_view_mut(),
-            None,
-            operands,
-            options,
-            SHAPE,
-        )
-        .map_err(told)
-    };
-    let values = move || {
-        let out = gpu.stream.clone_dtoh(&*written.borrow())?;
-        let out = out.iter().map(|x| x.to_f64()).collect();
-        Ok(vec![
-            ArrayD::from_shape_vec(IxDyn(&[ELEMENTS]), out).expect("as long"),
-        ])
-    };
-    Ok(Launch {
-        run: Box::new(run),
-        values: Box::new(values),
-    })
+    launch(gpu, VERSIONS[V], operands(), SHAPE)
 }

@@ -4,7 +4,7 @@ use super::bugs::BUGS;
 use super::laws::LAWS;
 use super::reference::reference;
 use super::variants::variant;
-use crate::problem::{Arg, ArgKind, Case, Convention, Kind, Prepared, Problem, Production};
+use crate::problem::{Arg, Case, Convention, Kind, Prepared, Problem, Production};
 use crate::problem::{Setting, Tolerance, Variant, Work};
 use crate::tensor::{Inputs, Labels, Tensor, Value, max_abs};
 use crate::text::Text;
@@ -16,13 +16,13 @@ crate::exercise!(n: labels, heads: number, kv_heads: number, head_dim: number, w
 pub static PROBLEM: Problem = Problem {
     signature: "fn attention_complexity(n: &Labels, heads: f64, kv_heads: f64, head_dim: f64, width: f64, causal: f64, seconds: &Tensor) -> (Tensor, Tensor, f32)",
     args: &[
-        arg("n", ArgKind::Int("c")),
-        arg("heads", ArgKind::Number),
-        arg("kv_heads", ArgKind::Number),
-        arg("head_dim", ArgKind::Number),
-        arg("width", ArgKind::Number),
-        arg("causal", ArgKind::Number),
-        arg("seconds", ArgKind::Float("c")),
+        Arg::int("n", "c"),
+        Arg::number("heads"),
+        Arg::number("kv_heads"),
+        Arg::number("head_dim"),
+        Arg::number("width"),
+        Arg::number("causal"),
+        Arg::float("seconds", "c"),
     ],
     outputs: &[("counts", "c kind"), ("rate", "c"), ("exponent", "")],
     settings: SETTINGS,
@@ -52,10 +52,6 @@ pub static PROBLEM: Problem = Problem {
         work,
     },
 };
-
-const fn arg(name: &'static str, kind: ArgKind) -> Arg {
-    Arg { name, kind }
-}
 
 const SETTINGS: &[Setting] = &[
     Setting::axis(
@@ -101,76 +97,66 @@ const SETTINGS: &[Setting] = &[
     ),
 ];
 
-const fn kind(id: &'static str, about: Text, settings: &'static [(&'static str, usize)]) -> Kind {
-    Kind {
-        id,
-        about,
-        settings,
-        ragged: false,
-    }
-}
-
 const KINDS: &[Kind] = &[
-    kind(
+    Kind::new(
         "ordinary",
+        &[],
         Text::new(
             "8 query heads share 2 key heads",
             "8 个 query 头共享 2 个 key 头",
         ),
-        &[],
     ),
-    kind(
+    Kind::new(
         "causal",
-        Text::new("the same, causal", "同上，因果"),
         &[("causal", 1)],
+        Text::new("the same, causal", "同上，因果"),
     ),
-    kind(
+    Kind::new(
         "all-heads",
+        &[("heads", 12), ("kv_heads", 12), ("c", 4)],
         Text::new(
             "as many key heads as query heads",
             "key 头与 query 头一样多",
         ),
-        &[("heads", 12), ("kv_heads", 12), ("c", 4)],
     ),
-    kind(
+    Kind::new(
         "wide-numbers",
-        Text::new(
-            "4 bytes a number, one key head, causal",
-            "每个数 4 字节，1 个 key 头，因果",
-        ),
         &[
             ("kv_heads", 1),
             ("width", 4),
             ("causal", 1),
             ("head_dim", 80),
         ],
+        Text::new(
+            "4 bytes a number, one key head, causal",
+            "每个数 4 字节，1 个 key 头，因果",
+        ),
     ),
-    kind(
+    Kind::new(
         "one-head",
-        Text::new("a single head", "只有一个头"),
         &[("heads", 1), ("kv_heads", 1), ("head_dim", 128)],
+        Text::new("a single head", "只有一个头"),
     ),
-    kind(
+    Kind::new(
         "short",
-        Text::new("short texts, causal", "短文本，因果"),
         &[("start", 8), ("causal", 1)],
+        Text::new("short texts, causal", "短文本，因果"),
     ),
-    kind(
+    Kind::new(
         "long",
-        Text::new("long texts", "长文本"),
         &[("start", 4096), ("c", 3)],
+        Text::new("long texts", "长文本"),
     ),
-    kind(
+    Kind::new(
         "single",
+        &[("c", 1)],
         Text::new(
             "one length only: there is no exponent",
             "只有一个长度：没有指数可言",
         ),
-        &[("c", 1)],
     ),
-    kind(
+    Kind::new(
         "tiny",
-        Text::new("all sizes 1", "所有大小均为 1"),
         &[
             ("c", 1),
             ("start", 1),
@@ -179,6 +165,7 @@ const KINDS: &[Kind] = &[
             ("head_dim", 1),
             ("width", 1),
         ],
+        Text::new("all sizes 1", "所有大小均为 1"),
     ),
     Kind {
         id: "ragged",

@@ -88,69 +88,48 @@ const SETTINGS: &[Setting] = &[
     Setting::option("magnitude", 1, 1, 1000, Text::new("size of x", "x 的大小")),
 ];
 
-const fn kind(
-    id: &'static str,
-    ragged: bool,
-    settings: &'static [(&'static str, usize)],
-    about: Text,
-) -> Kind {
-    Kind {
-        id,
-        about,
-        settings,
-        ragged,
-    }
-}
-
 const KINDS: &[Kind] = &[
-    kind(
+    Kind::new(
         "ordinary",
-        false,
         &[],
         Text::new("everyone reads everyone, no residual", "全连接，无残差"),
     ),
-    kind(
+    Kind::new(
         "residual",
-        false,
         &[("skip", 1), ("n", 6)],
         Text::new("with the residual connection", "带残差连接"),
     ),
-    kind(
+    Kind::new(
         "causal",
-        false,
         &[("pattern", 1), ("n", 6)],
         Text::new("only earlier tokens are read", "只读前面的 token"),
     ),
-    kind(
+    Kind::new(
         "window",
-        false,
         &[("pattern", 2), ("skip", 1), ("n", 8)],
         Text::new("only neighbours are read", "只读相邻的 token"),
     ),
-    kind(
+    Kind::new(
         "sparse",
-        false,
         &[("pattern", 3), ("n", 8), ("l", 3)],
         Text::new(
             "few are read, and not by each other",
             "读得很少，且读与被读不对称",
         ),
     ),
-    kind(
+    Kind::new(
         "tiny",
-        false,
         &[("n", 1), ("d", 1), ("l", 1)],
         Text::new("one token is its own mean", "只有一个 token，它就是均值"),
     ),
-    kind(
+    Kind::new(
         "ragged",
-        true,
         &[("pattern", 3)],
         Text::new("sizes from 1 to 8, sparse", "各轴大小在 1 到 8 之间，稀疏"),
-    ),
-    kind(
+    )
+    .ragged(),
+    Kind::new(
         "large-magnitude",
-        false,
         &[("magnitude", 20), ("l", 2)],
         Text::new(
             "large scores: each token copies one other",

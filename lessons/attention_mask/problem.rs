@@ -63,7 +63,7 @@ pub static PROBLEM: Problem = Problem {
         ),
     ],
     kinds: &[
-        kind(
+        Kind::new(
             "ordinary",
             &[],
             Text::new(
@@ -71,7 +71,7 @@ pub static PROBLEM: Problem = Problem {
                 "6 个键，查询是最后 4 个位置，右侧 padding",
             ),
         ),
-        kind(
+        Kind::new(
             "left-padding",
             &[("b", 3), ("n", 5), ("m", 5), ("padding", 2)],
             Text::new(
@@ -79,17 +79,17 @@ pub static PROBLEM: Problem = Problem {
                 "左侧 padding：最前面的查询看不到任何键",
             ),
         ),
-        kind(
+        Kind::new(
             "holes",
             &[("b", 3), ("n", 5), ("m", 7), ("padding", 3)],
             Text::new("keys dropped anywhere", "任意位置的键被丢弃"),
         ),
-        kind(
+        Kind::new(
             "no-padding",
             &[("b", 1), ("n", 5), ("m", 5), ("padding", 0)],
             Text::new("one whole sequence", "一条完整序列"),
         ),
-        kind(
+        Kind::new(
             "decode",
             &[("b", 3), ("n", 1), ("m", 7), ("padding", 2)],
             Text::new(
@@ -97,7 +97,7 @@ pub static PROBLEM: Problem = Problem {
                 "解码：1 个新查询对 7 个缓存键",
             ),
         ),
-        kind(
+        Kind::new(
             "more-queries",
             &[("n", 6), ("m", 4)],
             Text::new(
@@ -105,7 +105,7 @@ pub static PROBLEM: Problem = Problem {
                 "查询多于键：最前面的查询在第一个键之前",
             ),
         ),
-        kind(
+        Kind::new(
             "batch-is-queries",
             &[("b", 4), ("n", 4), ("m", 5)],
             Text::new(
@@ -113,12 +113,12 @@ pub static PROBLEM: Problem = Problem {
                 "b = n：[b m] 的掩码会悄悄广播",
             ),
         ),
-        kind(
+        Kind::new(
             "window",
             &[("n", 5), ("m", 8), ("window", 3)],
             Text::new("a window of 3 keys", "窗口为 3 个键"),
         ),
-        kind(
+        Kind::new(
             "window-of-one",
             &[("n", 3), ("m", 5), ("padding", 0), ("window", 1)],
             Text::new(
@@ -126,7 +126,7 @@ pub static PROBLEM: Problem = Problem {
                 "窗口为 1：每个查询只看自己",
             ),
         ),
-        kind(
+        Kind::new(
             "window-left-padding",
             &[("n", 6), ("m", 6), ("padding", 2), ("window", 2)],
             Text::new(
@@ -134,19 +134,17 @@ pub static PROBLEM: Problem = Problem {
                 "窗口为 2，左侧 padding",
             ),
         ),
-        kind(
+        Kind::new(
             "tiny",
             &[("b", 1), ("n", 1), ("m", 1)],
             Text::new("all sizes 1", "所有轴大小均为 1"),
         ),
-        Kind {
-            ragged: true,
-            ..kind(
-                "ragged",
-                &[("padding", 3)],
-                Text::new("sizes from 1 to 8", "各轴大小在 1 到 8 之间"),
-            )
-        },
+        Kind::new(
+            "ragged",
+            &[("padding", 3)],
+            Text::new("sizes from 1 to 8", "各轴大小在 1 到 8 之间"),
+        )
+        .ragged(),
     ],
     inputs,
     reference,
@@ -170,15 +168,6 @@ pub static PROBLEM: Problem = Problem {
         },
     },
 };
-
-const fn kind(id: &'static str, settings: &'static [(&'static str, usize)], about: Text) -> Kind {
-    Kind {
-        id,
-        about,
-        settings,
-        ragged: false,
-    }
-}
 
 fn inputs(case: &Case) -> Inputs {
     let [b, m] = ["b", "m"].map(|axis| case.size(axis));

@@ -15,11 +15,6 @@ use rand::RngExt;
 
 crate::exercise!(x: tensor, bits: number, percentile: number, averaging_constant: number, bins: number);
 
-const fn number(name: &'static str) -> Arg {
-    let kind = ArgKind::Number;
-    Arg { name, kind }
-}
-
 pub static PROBLEM: Problem = Problem {
     signature: "fn calibration(x: &Tensor, bits: f64, percentile: f64, averaging_constant: f64, bins: f64) -> (Tensor, Tensor, Tensor)",
     args: &[
@@ -27,10 +22,10 @@ pub static PROBLEM: Problem = Problem {
             name: "x",
             kind: ArgKind::Float("k n"),
         },
-        number("bits"),
-        number("percentile"),
-        number("averaging_constant"),
-        number("bins"),
+        Arg::number("bits"),
+        Arg::number("percentile"),
+        Arg::number("averaging_constant"),
+        Arg::number("bins"),
     ],
     outputs: &[("thresholds", "5"), ("mse", "t"), ("divergence", "t")],
     settings: &[
@@ -93,17 +88,8 @@ pub static PROBLEM: Problem = Problem {
     },
 };
 
-const fn kind(id: &'static str, settings: &'static [(&'static str, usize)], about: Text) -> Kind {
-    Kind {
-        id,
-        about,
-        settings,
-        ragged: false,
-    }
-}
-
 const KINDS: &[Kind] = &[
-    kind(
+    Kind::new(
         "ordinary",
         &[],
         Text::new(
@@ -111,12 +97,12 @@ const KINDS: &[Kind] = &[
             "正态分布；各批幅度不同，负侧尾巴更长",
         ),
     ),
-    kind(
+    Kind::new(
         "heavy-tails",
         &[("shape", 1), ("n", 83)],
         Text::new("heavy tails", "重尾分布"),
     ),
-    kind(
+    Kind::new(
         "outlier",
         &[("shape", 2), ("n", 71)],
         Text::new(
@@ -124,34 +110,32 @@ const KINDS: &[Kind] = &[
             "有一个数是其余的八倍：大多数 bin 是空的",
         ),
     ),
-    kind(
+    Kind::new(
         "after-relu",
         &[("shape", 3), ("bins", 64)],
         Text::new("half of the numbers are 0", "一半的数是 0"),
     ),
-    kind(
+    Kind::new(
         "uniform",
         &[("shape", 4), ("bits", 3)],
         Text::new("no tails: clipping cannot help", "没有尾巴：截断没有好处"),
     ),
-    kind(
+    Kind::new(
         "more-bits",
         &[("bits", 6), ("bins", 80), ("shape", 1)],
         Text::new("6 bits: less reason to clip", "6 位：截断的理由变少"),
     ),
-    kind(
+    Kind::new(
         "one-batch",
         &[("k", 1), ("n", 37), ("bins", 16)],
         Text::new("a single batch", "只有一批"),
     ),
-    Kind {
-        ragged: true,
-        ..kind(
-            "ragged",
-            &[],
-            Text::new("sizes drawn by the seed", "大小由种子抽取"),
-        )
-    },
+    Kind::new(
+        "ragged",
+        &[],
+        Text::new("sizes drawn by the seed", "大小由种子抽取"),
+    )
+    .ragged(),
 ];
 
 /// How near to a bin's edge a number may be, in bins, so that f32 counts it in the same.

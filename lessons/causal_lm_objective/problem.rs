@@ -7,7 +7,7 @@ use super::variants::variant;
 use crate::kernels::cpu::{Tier, threads};
 use crate::kernels::cross_entropy::{Shape, weighted_losses};
 use crate::problem::{
-    Arg, ArgKind, Case, Kind, Prepared, Problem, Production, Setting, Tolerance, Variant, Work,
+    Arg, Case, Kind, Prepared, Problem, Production, Setting, Tolerance, Variant, Work,
 };
 use crate::tensor::{Inputs, Labels, Value, max_abs};
 use crate::text::Text;
@@ -16,17 +16,13 @@ use rand::RngExt;
 
 crate::exercise!(logits: tensor, labels: labels, ignore_index: number, bytes: number);
 
-const fn arg(name: &'static str, kind: ArgKind) -> Arg {
-    Arg { name, kind }
-}
-
 pub static PROBLEM: Problem = Problem {
     signature: "fn causal_lm_objective(logits: &Tensor, labels: &Labels, ignore_index: f64, bytes: f64) -> (f64, f64, f64)",
     args: &[
-        arg("logits", ArgKind::Float("b n v")),
-        arg("labels", ArgKind::Int("b n")),
-        arg("ignore_index", ArgKind::Number),
-        arg("bytes", ArgKind::Number),
+        Arg::float("logits", "b n v"),
+        Arg::int("labels", "b n"),
+        Arg::number("ignore_index"),
+        Arg::number("bytes"),
     ],
     outputs: &[("loss", ""), ("perplexity", ""), ("bits_per_byte", "")],
     settings: SETTINGS,
@@ -121,17 +117,8 @@ const SETTINGS: &[Setting] = &[
     ),
 ];
 
-const fn kind(id: &'static str, settings: &'static [(&'static str, usize)], about: Text) -> Kind {
-    Kind {
-        id,
-        about,
-        settings,
-        ragged: false,
-    }
-}
-
 const KINDS: &[Kind] = &[
-    kind(
+    Kind::new(
         "ordinary",
         &[],
         Text::new(
@@ -139,7 +126,7 @@ const KINDS: &[Kind] = &[
             "序列等长，模型未经训练",
         ),
     ),
-    kind(
+    Kind::new(
         "trained",
         &[("trained", 5), ("n", 6)],
         Text::new(
@@ -147,7 +134,7 @@ const KINDS: &[Kind] = &[
             "正确的下一个 token 概率很高：损失很小",
         ),
     ),
-    kind(
+    Kind::new(
         "padded",
         &[("padded", 1), ("n", 7)],
         Text::new(
@@ -155,7 +142,7 @@ const KINDS: &[Kind] = &[
             "序列长短不一，结尾之后为 −100",
         ),
     ),
-    kind(
+    Kind::new(
         "prompt",
         &[("prompt", 1), ("n", 7), ("trained", 2)],
         Text::new(
@@ -163,7 +150,7 @@ const KINDS: &[Kind] = &[
             "监督微调：prompt 部分的标签为 −100",
         ),
     ),
-    kind(
+    Kind::new(
         "pad-is-token-0",
         &[("padded", 1), ("pad_token", 1), ("n", 6)],
         Text::new(
@@ -171,7 +158,7 @@ const KINDS: &[Kind] = &[
             "填充用 token 0，ignore_index 也是 0",
         ),
     ),
-    kind(
+    Kind::new(
         "one-token-row",
         &[("padded", 2), ("n", 6), ("bytes_per_token", 3)],
         Text::new(
@@ -179,7 +166,7 @@ const KINDS: &[Kind] = &[
             "有一条序列只有一个 token：其中没有可预测的目标",
         ),
     ),
-    kind(
+    Kind::new(
         "tiny",
         &[("b", 1), ("n", 2), ("v", 2)],
         Text::new(
@@ -196,7 +183,7 @@ const KINDS: &[Kind] = &[
         settings: &[("b", 2), ("padded", 1), ("trained", 1)],
         ragged: true,
     },
-    kind(
+    Kind::new(
         "large-magnitude",
         &[("offset", 300)],
         Text::new(

@@ -71,78 +71,69 @@ pub static PROBLEM: Problem = Problem {
         ),
     ],
     kinds: &[
-        kind(
+        Kind::new(
             "ordinary",
-            false,
             &[],
             Text::new(
                 "7 samples, 5 classes, counts from 10 to 10000",
                 "7 个样本、5 个类，各类计数 10 到 10000",
             ),
         ),
-        kind(
+        Kind::new(
             "tiny",
-            false,
             &[("n", 1), ("c", 2)],
             Text::new("one sample: its weight cancels", "只有一个样本：权重会约掉"),
         ),
-        kind(
+        Kind::new(
             "ragged",
-            true,
             &[],
             Text::new("sizes drawn by the seed", "大小由种子抽取"),
-        ),
-        kind(
+        )
+        .ragged(),
+        Kind::new(
             "wider",
-            false,
             &[("n", 4), ("c", 9)],
             Text::new("fewer samples than classes", "样本比类别少"),
         ),
-        kind(
+        Kind::new(
             "offset",
-            false,
             &[("logits", 1)],
             Text::new(
                 "logits near 1000: exp overflows without the row maximum",
                 "logits 在 1000 附近：不减行最大值 exp 就上溢",
             ),
         ),
-        kind(
+        Kind::new(
             "sharp",
-            false,
             &[("logits", 2)],
             Text::new(
                 "logits within ±40: the target's probability is small but no underflow",
                 "logits 在 ±40 内：目标类概率很小，但还没下溢",
             ),
         ),
-        kind(
+        Kind::new(
             "spread",
-            false,
             &[("logits", 3)],
             Text::new(
                 "logits within ±1500: the target's probability underflows",
                 "logits 在 ±1500 内：目标类概率会下溢",
             ),
         ),
-        kind(
+        Kind::new(
             "ignored",
-            false,
             &[("n", 11), ("c", 4), ("ignored", 1)],
             Text::new("some targets are −100", "部分标签为 −100"),
         ),
-        kind(
+        Kind::new(
             "all-ignored",
-            false,
             &[("n", 3), ("c", 4), ("ignored", 2)],
             Text::new(
                 "every target is −100: the loss is 0 by definition",
                 "所有标签都是 −100：按约定损失为 0",
             ),
         ),
-        kind(
+        Kind::new(
             "unseen-class",
-            false,
             &[("n", 6), ("unseen", 1)],
             Text::new(
                 "one class has count 0 and is never a target",
@@ -175,20 +166,6 @@ pub static PROBLEM: Problem = Problem {
         },
     },
 };
-
-const fn kind(
-    id: &'static str,
-    ragged: bool,
-    settings: &'static [(&'static str, usize)],
-    about: Text,
-) -> Kind {
-    Kind {
-        id,
-        about,
-        settings,
-        ragged,
-    }
-}
 
 fn inputs(case: &Case) -> Inputs {
     let (n, c) = (case.size("n"), case.size("c"));

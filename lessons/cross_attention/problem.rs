@@ -18,35 +18,16 @@ use rand::RngExt;
 
 crate::exercise!(x: tensor, memory: tensor, w_q: tensor, w_k: tensor, w_v: tensor, w_o: tensor, h: number, memory_mask: labels);
 
-const fn arg(name: &'static str, axes: &'static str) -> Arg {
-    let kind = ArgKind::Float(axes);
-    Arg { name, kind }
-}
-
-const fn kind(
-    id: &'static str,
-    ragged: bool,
-    settings: &'static [(&'static str, usize)],
-    about: Text,
-) -> Kind {
-    Kind {
-        id,
-        about,
-        settings,
-        ragged,
-    }
-}
-
 /// Multi-head attention of a decoder over an encoder's output.
 pub static PROBLEM: Problem = Problem {
     signature: "fn cross_attention(x: &Tensor, memory: &Tensor, w_q: &Tensor, w_k: &Tensor, w_v: &Tensor, w_o: &Tensor, h: f64, memory_mask: &Labels) -> Tensor",
     args: &[
-        arg("x", "b n d"),
-        arg("memory", "b m c"),
-        arg("w_q", "d d"),
-        arg("w_k", "c d"),
-        arg("w_v", "c d"),
-        arg("w_o", "d d"),
+        Arg::float("x", "b n d"),
+        Arg::float("memory", "b m c"),
+        Arg::float("w_q", "d d"),
+        Arg::float("w_k", "c d"),
+        Arg::float("w_v", "c d"),
+        Arg::float("w_o", "d d"),
         Arg {
             name: "h",
             kind: ArgKind::Number,
@@ -99,72 +80,63 @@ pub static PROBLEM: Problem = Problem {
         ),
     ],
     kinds: &[
-        kind(
+        Kind::new(
             "ordinary",
-            false,
             &[],
             Text::new(
                 "4 target tokens, 7 source tokens, some of them padding",
                 "4 个目标 token，7 个源 token，其中有 padding",
             ),
         ),
-        kind(
+        Kind::new(
             "no-padding",
-            false,
             &[("padding", 0)],
             Text::new("every source token is real", "没有 padding"),
         ),
-        kind(
+        Kind::new(
             "other-width",
-            false,
             &[("c", 5)],
             Text::new("an encoder of another width", "编码器宽度与解码器不同"),
         ),
-        kind(
+        Kind::new(
             "decode",
-            false,
             &[("n", 1), ("b", 3)],
             Text::new(
                 "one target token: a decoding step",
                 "1 个目标 token：解码的一步",
             ),
         ),
-        kind(
+        Kind::new(
             "long-target",
-            false,
             &[("n", 8), ("m", 3)],
             Text::new("the target is longer than the source", "目标比源长"),
         ),
-        kind(
+        Kind::new(
             "short-sources",
-            false,
             &[("padding", 2)],
             Text::new(
                 "one real source token: its value is the answer for every target token",
                 "源里只有一个真实 token：所有目标 token 都得到它的值",
             ),
         ),
-        kind(
+        Kind::new(
             "one-head",
-            false,
             &[("h", 1), ("dk", 9)],
             Text::new("one head", "只有一个头"),
         ),
-        kind(
+        Kind::new(
             "tiny",
-            false,
             &[("b", 1), ("n", 1), ("m", 1), ("c", 1), ("h", 1), ("dk", 1)],
             Text::new("all sizes 1", "所有轴大小均为 1"),
         ),
-        kind(
+        Kind::new(
             "ragged",
-            true,
             &[("h", 2)],
             Text::new("sizes from 1 to 8", "各轴大小在 1 到 8 之间"),
-        ),
-        kind(
+        )
+        .ragged(),
+        Kind::new(
             "large-magnitude",
-            false,
             &[("magnitude", 60)],
             Text::new(
                 "scores in the hundreds: exp overflows f32 unless the row maximum is taken off",

@@ -14,25 +14,6 @@ use rand::RngExt;
 
 crate::exercise!(src: tensor, tgt: tensor, src_mask: labels, bos: tensor, attn: tensor, up: tensor, down: tensor, gamma: tensor, norm_first: number);
 
-const fn arg(name: &'static str, axes: &'static str) -> Arg {
-    let kind = ArgKind::Float(axes);
-    Arg { name, kind }
-}
-
-const fn kind(
-    id: &'static str,
-    ragged: bool,
-    settings: &'static [(&'static str, usize)],
-    about: Text,
-) -> Kind {
-    Kind {
-        id,
-        about,
-        settings,
-        ragged,
-    }
-}
-
 /// An axis that always has this size.
 const fn fixed(name: &'static str, size: usize, about: Text) -> Setting {
     Setting {
@@ -45,17 +26,17 @@ const fn fixed(name: &'static str, size: usize, about: Text) -> Setting {
 pub static PROBLEM: Problem = Problem {
     signature: "fn encoder_decoder_block(src: &Tensor, tgt: &Tensor, src_mask: &Labels, bos: &Tensor, attn: &Tensor, up: &Tensor, down: &Tensor, gamma: &Tensor, norm_first: f64) -> (Tensor, Tensor)",
     args: &[
-        arg("src", "b m d"),
-        arg("tgt", "b n d"),
+        Arg::float("src", "b m d"),
+        Arg::float("tgt", "b n d"),
         Arg {
             name: "src_mask",
             kind: ArgKind::Int("b m"),
         },
-        arg("bos", "d"),
-        arg("attn", "a w d d"),
-        arg("up", "l d f"),
-        arg("down", "l f d"),
-        arg("gamma", "k d"),
+        Arg::float("bos", "d"),
+        Arg::float("attn", "a w d d"),
+        Arg::float("up", "l d f"),
+        Arg::float("down", "l f d"),
+        Arg::float("gamma", "k d"),
         Arg {
             name: "norm_first",
             kind: ArgKind::Number,
@@ -150,57 +131,50 @@ const SETTINGS: &[Setting] = &[
 ];
 
 const KINDS: &[Kind] = &[
-    kind(
+    Kind::new(
         "ordinary",
-        false,
         &[],
         Text::new("pre-LN, sources with padding", "pre-LN，源序列带 padding"),
     ),
-    kind(
+    Kind::new(
         "post-norm",
-        false,
         &[("norm_first", 0), ("b", 2), ("n", 5), ("m", 6)],
         Text::new("post-LN, as in 2017", "post-LN，即 2017 年的做法"),
     ),
-    kind(
+    Kind::new(
         "no-padding",
-        false,
         &[("padding", 0), ("b", 2), ("n", 4), ("m", 5)],
         Text::new("every source token is real", "没有 padding"),
     ),
-    kind(
+    Kind::new(
         "long-target",
-        false,
         &[("b", 2), ("n", 7), ("m", 3), ("norm_first", 0)],
         Text::new("the target is longer than the source", "目标比源长"),
     ),
-    kind(
+    Kind::new(
         "first-step",
-        false,
         &[("n", 1), ("b", 3), ("m", 5)],
         Text::new(
             "one target token: the decoder sees bos only",
             "只有一个目标 token：解码器只看到 bos",
         ),
     ),
-    kind(
+    Kind::new(
         "tiny",
-        false,
         &[("b", 1), ("n", 1), ("m", 1), ("d", 1), ("f", 1)],
         Text::new(
             "all sizes 1: LayerNorm of one feature is 0",
             "所有轴大小均为 1：单个特征的 LayerNorm 为 0",
         ),
     ),
-    kind(
+    Kind::new(
         "ragged",
-        true,
         &[],
         Text::new("sizes from 1 to 8", "各轴大小在 1 到 8 之间"),
-    ),
-    kind(
+    )
+    .ragged(),
+    Kind::new(
         "large-magnitude",
-        false,
         &[("magnitude", 50), ("b", 2), ("n", 4), ("m", 5)],
         Text::new("embeddings around 50", "词嵌入约为 50"),
     ),

@@ -136,74 +136,64 @@ const SETTINGS: &[Setting] = &[
     ),
 ];
 
-const fn kind(id: &'static str, about: Text, settings: &'static [(&'static str, usize)]) -> Kind {
-    Kind {
-        id,
-        about,
-        settings,
-        ragged: false,
-    }
-}
-
 const KINDS: &[Kind] = &[
-    kind(
+    Kind::new(
         "ordinary",
+        &[],
         Text::new(
             "7 keys in tiles of 3: the last tile has one key",
             "7 个 key，每块 3 个：最后一块只有 1 个",
         ),
-        &[],
     ),
-    kind(
+    Kind::new(
         "causal",
+        &[("causal", 1)],
         Text::new(
             "causal, with two cached keys",
             "因果，前面有 2 个缓存的 key",
         ),
-        &[("causal", 1)],
     ),
-    kind(
+    Kind::new(
         "prompt",
+        &[("causal", 1), ("b", 1), ("n", 6), ("m", 6), ("block", 2)],
         Text::new(
             "causal, as many queries as keys, tiles of 2",
             "因果，query 与 key 一样多，每块 2 个",
         ),
-        &[("causal", 1), ("b", 1), ("n", 6), ("m", 6), ("block", 2)],
     ),
-    kind(
+    Kind::new(
         "decode",
+        &[("causal", 1), ("n", 1), ("m", 9), ("block", 4)],
         Text::new(
             "one query against 9 cached keys",
             "1 个 query 对 9 个缓存的 key",
         ),
-        &[("causal", 1), ("n", 1), ("m", 9), ("block", 4)],
     ),
-    kind(
+    Kind::new(
         "more-queries",
+        &[("causal", 1), ("n", 7), ("m", 4)],
         Text::new(
             "causal, more queries than keys: the first queries see nothing",
             "因果，query 比 key 多：最前面的 query 什么都看不到",
         ),
-        &[("causal", 1), ("n", 7), ("m", 4)],
     ),
-    kind(
+    Kind::new(
         "whole-tiles",
-        Text::new("8 keys in two tiles of 4", "8 个 key 正好两块，每块 4 个"),
         &[("m", 8), ("block", 4)],
+        Text::new("8 keys in two tiles of 4", "8 个 key 正好两块，每块 4 个"),
     ),
-    kind(
+    Kind::new(
         "one-tile",
-        Text::new("the tile is larger than all keys", "一块就比全部 key 还大"),
         &[("h", 1), ("block", 16)],
+        Text::new("the tile is larger than all keys", "一块就比全部 key 还大"),
     ),
-    kind(
+    Kind::new(
         "single-keys",
-        Text::new("tiles of one key", "每块只有 1 个 key"),
         &[("b", 1), ("block", 1)],
+        Text::new("tiles of one key", "每块只有 1 个 key"),
     ),
-    kind(
+    Kind::new(
         "tiny",
-        Text::new("all sizes 1", "所有轴大小均为 1"),
         &[
             ("b", 1),
             ("h", 1),
@@ -213,6 +203,7 @@ const KINDS: &[Kind] = &[
             ("dv", 1),
             ("block", 1),
         ],
+        Text::new("all sizes 1", "所有轴大小均为 1"),
     ),
     Kind {
         id: "ragged",
@@ -220,21 +211,21 @@ const KINDS: &[Kind] = &[
         settings: &[("causal", 1)],
         ragged: true,
     },
-    kind(
+    Kind::new(
         "large-magnitude",
+        &[("magnitude", 300)],
         Text::new(
             "scores in the hundreds that rise and fall: exp overflows f32 unless the largest of all tiles is taken off",
             "分数达到数百且有升有降：不减去所有块的最大值，exp 就会让 f32 溢出",
         ),
-        &[("magnitude", 300)],
     ),
-    kind(
+    Kind::new(
         "rising",
+        &[("causal", 1), ("ramp", 1), ("b", 1)],
         Text::new(
             "causal, and every key's score is 200 above the one before: the maximum grows at every key",
             "因果，且每个 key 的分数都比前一个高 200：最大值一路增长",
         ),
-        &[("causal", 1), ("ramp", 1), ("b", 1)],
     ),
 ];
 

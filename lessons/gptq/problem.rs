@@ -7,7 +7,7 @@ use super::variants::{quantize, variant};
 use crate::kernels::gptq;
 use crate::ops::matmul;
 use crate::problem::{
-    Arg, ArgKind, Case, Kind, Prepared, Problem, Production, Setting, Tolerance, Variant, Work,
+    Arg, Case, Kind, Prepared, Problem, Production, Setting, Tolerance, Variant, Work,
 };
 use crate::tensor::{Inputs, Tensor, Value};
 use crate::text::Text;
@@ -19,12 +19,12 @@ crate::exercise!(weight: tensor, x: tensor, bits: number, group_size: number, pe
 pub static PROBLEM: Problem = Problem {
     signature: "fn gptq(weight: &Tensor, x: &Tensor, bits: f64, group_size: f64, percdamp: f64, act_order: f64) -> Tensor",
     args: &[
-        arg("weight", ArgKind::Float("r c")),
-        arg("x", ArgKind::Float("n c")),
-        arg("bits", ArgKind::Number),
-        arg("group_size", ArgKind::Number),
-        arg("percdamp", ArgKind::Number),
-        arg("act_order", ArgKind::Number),
+        Arg::float("weight", "r c"),
+        Arg::float("x", "n c"),
+        Arg::number("bits"),
+        Arg::number("group_size"),
+        Arg::number("percdamp"),
+        Arg::number("act_order"),
     ],
     outputs: &[("w_hat", "r c")],
     settings: &[
@@ -105,30 +105,28 @@ pub static PROBLEM: Problem = Problem {
         ),
     ],
     kinds: &[
-        kind(
+        Kind::new(
             "ordinary",
             &[],
             Text::new("8 columns in two groups", "8 列，分两组"),
         ),
-        kind(
+        Kind::new(
             "tiny",
             &[("r", 1), ("c", 1), ("n", 1)],
             Text::new("one weight", "只有一个权重"),
         ),
-        Kind {
-            ragged: true,
-            ..kind(
-                "ragged",
-                &[],
-                Text::new("sizes drawn by the seed", "大小由种子抽取"),
-            )
-        },
-        kind(
+        Kind::new(
+            "ragged",
+            &[],
+            Text::new("sizes drawn by the seed", "大小由种子抽取"),
+        )
+        .ragged(),
+        Kind::new(
             "whole-row",
             &[("group_size", 8), ("r", 6)],
             Text::new("one scale for a row", "每行一个 scale"),
         ),
-        kind(
+        Kind::new(
             "short-group",
             &[("c", 10), ("n", 30)],
             Text::new(
@@ -136,7 +134,7 @@ pub static PROBLEM: Problem = Problem {
                 "最后一组只有 2 列（组长 4）",
             ),
         ),
-        kind(
+        Kind::new(
             "act-order",
             &[("act_order", 1), ("group_size", 8)],
             Text::new(
@@ -144,7 +142,7 @@ pub static PROBLEM: Problem = Problem {
                 "开 act-order，每行一个 scale",
             ),
         ),
-        kind(
+        Kind::new(
             "act-order-groups",
             &[("act_order", 1), ("r", 4)],
             Text::new(
@@ -152,12 +150,12 @@ pub static PROBLEM: Problem = Problem {
                 "开 act-order，并按处理顺序分组",
             ),
         ),
-        kind(
+        Kind::new(
             "dead",
             &[("inputs", 2), ("r", 6)],
             Text::new("some inputs are always 0", "部分输入恒为 0"),
         ),
-        kind(
+        Kind::new(
             "low-bits",
             &[
                 ("bits", 2),
@@ -171,7 +169,7 @@ pub static PROBLEM: Problem = Problem {
                 "2 位：补偿后的权重超出网格",
             ),
         ),
-        kind(
+        Kind::new(
             "damped",
             &[("damp_percent", 100), ("r", 6)],
             Text::new(
@@ -179,7 +177,7 @@ pub static PROBLEM: Problem = Problem {
                 "λ 与 diag H 的均值一样大",
             ),
         ),
-        kind(
+        Kind::new(
             "few-tokens",
             &[("n", 5), ("r", 6)],
             Text::new(
@@ -187,17 +185,17 @@ pub static PROBLEM: Problem = Problem {
                 "token 比列少：不加 λ 时 H 奇异",
             ),
         ),
-        kind(
+        Kind::new(
             "diagonal",
             &[("inputs", 1), ("n", 16)],
             Text::new("H is diagonal", "H 是对角阵"),
         ),
-        kind(
+        Kind::new(
             "zero-row",
             &[("zero_row", 1)],
             Text::new("a row of zeros", "有一行全为 0"),
         ),
-        kind(
+        Kind::new(
             "correlated",
             &[("r", 15), ("c", 16), ("n", 64), ("group_size", 16)],
             Text::new(
@@ -229,19 +227,6 @@ pub static PROBLEM: Problem = Problem {
         },
     },
 };
-
-const fn arg(name: &'static str, kind: ArgKind) -> Arg {
-    Arg { name, kind }
-}
-
-const fn kind(id: &'static str, settings: &'static [(&'static str, usize)], about: Text) -> Kind {
-    Kind {
-        id,
-        about,
-        settings,
-        ragged: false,
-    }
-}
 
 /// Sizes up to which weights keep away from ties for wrong answers too, so that these can be named.
 const SMALL: usize = 16;

@@ -2,6 +2,7 @@
 
 use crate::lesson::{Claim, Verdict};
 use crate::lessons::affine_quantization::grid::Grid;
+use crate::lessons::hessian_saliency::inverse;
 use crate::lessons::weight_only_int8::norm;
 use crate::problem::Case;
 use crate::text::{Lang, Text};
@@ -162,7 +163,7 @@ fn gptq(w: &Array2<f64>, x: &Array2<f64>, g: usize) -> Array2<f64> {
     let mut h = x.t().dot(x) * 2.0;
     let damp = 0.01 * h.diag().sum() / k as f64;
     h.diag_mut().mapv_inplace(|h| h + damp);
-    let (mut inverse, mut w, mut out) = (inverse(h), w.clone(), w.clone());
+    let (mut inverse, mut w, mut out) = (inverse(&h), w.clone(), w.clone());
     let mut grids = Vec::new();
     for i in 0..k {
         if i % g == 0 {
@@ -180,26 +181,6 @@ fn gptq(w: &Array2<f64>, x: &Array2<f64>, g: usize) -> Array2<f64> {
         // Column i is done: it leaves H.
         let column = row.clone().insert_axis(Axis(1));
         inverse -= &(column.dot(&row.clone().insert_axis(Axis(0))) / row[i]);
-    }
-    out
-}
-
-/// Of a positive definite matrix, by Gauss and Jordan.
-fn inverse(mut a: Array2<f64>) -> Array2<f64> {
-    let n = a.nrows();
-    let mut out = Array2::eye(n);
-    for i in 0..n {
-        let pivot = a[[i, i]];
-        for matrix in [&mut a, &mut out] {
-            matrix.row_mut(i).mapv_inplace(|x| x / pivot);
-        }
-        for r in (0..n).filter(|r| *r != i) {
-            let factor = a[[r, i]];
-            for matrix in [&mut a, &mut out] {
-                let row = matrix.row(i).to_owned();
-                matrix.row_mut(r).scaled_add(-factor, &row);
-            }
-        }
     }
     out
 }

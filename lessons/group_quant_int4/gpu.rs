@@ -3,7 +3,7 @@
 use crate::kernels::cuda::quant::{Order, PackedInt4, Version, w4a16_by};
 use crate::kernels::cuda::{Gpu, Trouble};
 use crate::kernels::quant::{self as cpu, Nibbles, pack_int4};
-use crate::lessons::gpu::{Ladder, Launch, Rung, noise, shared, told};
+use crate::lessons::gpu::{Ladder, Launch, Rung, download, noise, shared, told};
 use crate::tensor::Outputs;
 use crate::text::Text;
 use half::bf16;
@@ -116,11 +116,7 @@ fn version<const V: usize, const M: usize>(gpu: &'static Gpu) -> Result<Launch, 
         let w = &copies[turn % COPIES];
         w4a16_by(version, gpu, &mut out.as_view_mut(), &x.as_view(), w, M).map_err(told)
     };
-    let values = move || {
-        let out = gpu.stream.clone_dtoh(&*written.borrow())?;
-        let out: Array1<f64> = out.iter().map(|x| x.to_f64()).collect();
-        Ok(vec![out.into_dyn()])
-    };
+    let values = move || Ok(vec![download(gpu, &written.borrow(), &[M * N])?]);
     Ok(Launch {
         run: Box::new(run),
         values: Box::new(values),

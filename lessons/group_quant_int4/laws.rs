@@ -54,7 +54,7 @@ pub const LAWS: &[Law] = &[
             let excess = steps
                 .indexed_iter()
                 .map(|(at, steps)| (steps - 0.5) * s[at]);
-            worst(excess, tolerance(inputs).value)
+            Deviation::worst(excess, tolerance(inputs).value)
         },
     },
     Law {
@@ -70,7 +70,7 @@ pub const LAWS: &[Law] = &[
             let off =
                 |most: f64| move |x: &f64| (x - x.round()).abs() + (-x).max(x - most).max(0.0);
             let bytes = outputs[0].iter().map(off(255.0));
-            worst(bytes.chain(outputs[2].iter().map(off(15.0))), 0.0)
+            Deviation::worst(bytes.chain(outputs[2].iter().map(off(15.0))), 0.0)
         },
     },
     Law {
@@ -89,7 +89,7 @@ pub const LAWS: &[Law] = &[
                 return BROKEN;
             };
             let gaps = q.column(1).to_owned() - zero.column(0);
-            worst(gaps.iter().map(|gap| gap.abs()), 0.0)
+            Deviation::worst(gaps.iter().map(|gap| gap.abs()), 0.0)
         },
     },
     Law {
@@ -124,17 +124,4 @@ const BROKEN: Deviation = Deviation {
 fn parts(outputs: &Outputs) -> Option<[Array2<f64>; 3]> {
     let matrix = |i: usize| outputs[i].clone().into_dimensionality::<Ix2>().ok();
     Some([unpack(&matrix(0)?), matrix(1)?, matrix(2)?])
-}
-
-/// The largest of these, which should not be above `tol`; NaN where one is NaN.
-fn worst(values: impl Iterator<Item = f64>, tol: f64) -> Deviation {
-    let larger = |a: f64, b: f64| {
-        if a.is_nan() || b.is_nan() {
-            f64::NAN
-        } else {
-            a.max(b)
-        }
-    };
-    let err = values.fold(0.0, larger);
-    Deviation { err, tol }
 }

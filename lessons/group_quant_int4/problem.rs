@@ -97,17 +97,8 @@ pub static PROBLEM: Problem = Problem {
     },
 };
 
-const fn kind(id: &'static str, settings: &'static [(&'static str, usize)], about: Text) -> Kind {
-    Kind {
-        id,
-        about,
-        settings,
-        ragged: false,
-    }
-}
-
 const KINDS: &[Kind] = &[
-    kind(
+    Kind::new(
         "ordinary",
         &[],
         Text::new(
@@ -115,7 +106,7 @@ const KINDS: &[Kind] = &[
             "每行三组、每组 32，各组幅度不同",
         ),
     ),
-    kind(
+    Kind::new(
         "short-group",
         &[("k", 80), ("n", 4)],
         Text::new(
@@ -123,7 +114,7 @@ const KINDS: &[Kind] = &[
             "每行 80 个：第三组只有 16 个权重",
         ),
     ),
-    kind(
+    Kind::new(
         "one-sign",
         &[("weights", 1), ("n", 6)],
         Text::new(
@@ -131,29 +122,27 @@ const KINDS: &[Kind] = &[
             "有些组整体远高于或低于 0",
         ),
     ),
-    kind(
+    Kind::new(
         "zero-group",
         &[("weights", 2)],
         Text::new("a group of zeros", "有一组全零"),
     ),
-    kind(
+    Kind::new(
         "larger-groups",
         &[("k", 128), ("group_size", 64), ("m", 1)],
         Text::new("groups of 64, one token", "每组 64，一个 token"),
     ),
-    kind(
+    Kind::new(
         "tiny",
         &[("m", 1), ("n", 1), ("k", 8)],
         Text::new("eight weights: less than a group", "八个权重：不足一组"),
     ),
-    Kind {
-        ragged: true,
-        ..kind(
-            "ragged",
-            &[],
-            Text::new("sizes drawn by the seed", "大小由种子抽取"),
-        )
-    },
+    Kind::new(
+        "ragged",
+        &[],
+        Text::new("sizes drawn by the seed", "大小由种子抽取"),
+    )
+    .ragged(),
 ];
 
 fn inputs(case: &Case) -> Inputs {

@@ -10,6 +10,7 @@ mod tests;
 mod variants;
 
 pub use problem::{Exercise, PROBLEM, candidate};
+pub use reference::inverse;
 
 use crate::lesson::{Lesson, Part, Track};
 use crate::text::Text;

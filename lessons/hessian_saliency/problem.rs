@@ -15,18 +15,13 @@ use rand::RngExt;
 
 crate::exercise!(w: tensor, grad: tensor, x: tensor, mask: tensor, percdamp: number);
 
-const fn float(name: &'static str, axes: &'static str) -> Arg {
-    let kind = ArgKind::Float(axes);
-    Arg { name, kind }
-}
-
 pub static PROBLEM: Problem = Problem {
     signature: "fn hessian_saliency(w: &Tensor, grad: &Tensor, x: &Tensor, mask: &Tensor, percdamp: f64) -> (Tensor, Tensor, Tensor, Tensor)",
     args: &[
-        float("w", "n k"),
-        float("grad", "n k"),
-        float("x", "t k"),
-        float("mask", "n k"),
+        Arg::float("w", "n k"),
+        Arg::float("grad", "n k"),
+        Arg::float("x", "t k"),
+        Arg::float("mask", "n k"),
         Arg {
             name: "percdamp",
             kind: ArgKind::Number,
@@ -103,71 +98,68 @@ const SETTINGS: &[Setting] = &[
     ),
 ];
 
-const fn kind(
-    id: &'static str,
-    settings: &'static [(&'static str, usize)],
-    en: &'static str,
-    zh: &'static str,
-) -> Kind {
-    Kind {
-        id,
-        about: Text::new(en, zh),
-        settings,
-        ragged: false,
-    }
-}
-
 const KINDS: &[Kind] = &[
-    kind(
+    Kind::new(
         "ordinary",
         &[],
-        "correlated inputs, half of the weights go",
-        "输入相关，删掉一半权重",
+        Text::new(
+            "correlated inputs, half of the weights go",
+            "输入相关，删掉一半权重",
+        ),
     ),
-    kind(
+    Kind::new(
         "tiny",
         &[("n", 1), ("k", 1), ("t", 3)],
-        "one weight, which goes or stays",
-        "只有一个权重",
+        Text::new("one weight, which goes or stays", "只有一个权重"),
     ),
-    kind(
+    Kind::new(
         "wide",
         &[("n", 4), ("k", 9), ("t", 70), ("gone", 30)],
-        "more inputs, three tenths go",
-        "输入更多，删三成",
+        Text::new("more inputs, three tenths go", "输入更多，删三成"),
     ),
-    kind(
+    Kind::new(
         "few",
         &[("n", 2), ("k", 5), ("t", 60), ("gone", 80)],
-        "four of five go",
-        "五个里删四个",
+        Text::new("four of five go", "五个里删四个"),
     ),
-    kind(
+    Kind::new(
         "strong",
         &[("t", 50), ("input", 3)],
-        "strongly correlated inputs: the others can take over nearly all",
-        "输入强相关：其余权重几乎能全部顶替",
+        Text::new(
+            "strongly correlated inputs: the others can take over nearly all",
+            "输入强相关：其余权重几乎能全部顶替",
+        ),
     ),
-    kind(
+    Kind::new(
         "white",
         &[("n", 2), ("k", 4), ("t", 8), ("input", 1)],
-        "uncorrelated inputs of one size: nothing to take over",
-        "输入互不相关、大小相同：无从补偿",
+        Text::new(
+            "uncorrelated inputs of one size: nothing to take over",
+            "输入互不相关、大小相同：无从补偿",
+        ),
     ),
-    kind(
+    Kind::new(
         "dead",
         &[("input", 2)],
-        "an input that is always 0: only the damping makes H invertible",
-        "有一维输入恒为 0：全靠阻尼 H 才可逆",
+        Text::new(
+            "an input that is always 0: only the damping makes H invertible",
+            "有一维输入恒为 0：全靠阻尼 H 才可逆",
+        ),
     ),
-    kind(
+    Kind::new(
         "loud",
         &[("n", 2), ("k", 3), ("t", 30), ("scale", 100)],
-        "large inputs: a damping of fixed size would be nothing",
-        "输入很大：固定大小的阻尼等于没加",
+        Text::new(
+            "large inputs: a damping of fixed size would be nothing",
+            "输入很大：固定大小的阻尼等于没加",
+        ),
     ),
-    kind("none", &[("gone", 0)], "nothing goes", "一个也不删"),
-    kind("all", &[("gone", 100)], "all go", "全部删掉"),
+    Kind::new(
+        "none",
+        &[("gone", 0)],
+        Text::new("nothing goes", "一个也不删"),
+    ),
+    Kind::new("all", &[("gone", 100)], Text::new("all go", "全部删掉")),
 ];
 
 fn inputs(case: &Case) -> Inputs {

@@ -6,7 +6,7 @@ use super::reference::{arguments, layer_map, reference};
 use super::variants::variant;
 use crate::kernels::hidden_distillation::{self, Input, Shape, hidden_distillation};
 use crate::problem::{
-    Arg, ArgKind, Case, Kind, Prepared, Problem, Production, Setting, Tolerance, Variant, Work,
+    Arg, Case, Kind, Prepared, Problem, Production, Setting, Tolerance, Variant, Work,
 };
 use crate::tensor::{Inputs, Labels, Tensor, Value};
 use crate::text::Text;
@@ -18,10 +18,10 @@ crate::exercise!(student: tensor, teacher: tensor, projection: tensor, mask: lab
 pub static PROBLEM: Problem = Problem {
     signature: "fn hidden_state_distillation(student: &Tensor, teacher: &Tensor, projection: &Tensor, mask: &Labels) -> (f32, Tensor)",
     args: &[
-        arg("student", ArgKind::Float("l n p")),
-        arg("teacher", ArgKind::Float("m n q")),
-        arg("projection", ArgKind::Float("p q")),
-        arg("mask", ArgKind::Int("n")),
+        Arg::float("student", "l n p"),
+        Arg::float("teacher", "m n q"),
+        Arg::float("projection", "p q"),
+        Arg::int("mask", "n"),
     ],
     outputs: &[("loss", ""), ("grad_projection", "p q")],
     settings: &[
@@ -52,12 +52,12 @@ pub static PROBLEM: Problem = Problem {
         ),
     ],
     kinds: &[
-        kind(
+        Kind::new(
             "ordinary",
             &[],
             Text::new("2 layers learn from 6", "2 层学 6 层"),
         ),
-        kind(
+        Kind::new(
             "tiny",
             &[("l", 1), ("m", 1), ("n", 1), ("p", 1), ("q", 1)],
             Text::new(
@@ -65,20 +65,18 @@ pub static PROBLEM: Problem = Problem {
                 "一个 token 的嵌入，一维",
             ),
         ),
-        Kind {
-            ragged: true,
-            ..kind(
-                "ragged",
-                &[],
-                Text::new("sizes drawn by the seed", "大小由种子抽取"),
-            )
-        },
-        kind(
+        Kind::new(
+            "ragged",
+            &[],
+            Text::new("sizes drawn by the seed", "大小由种子抽取"),
+        )
+        .ragged(),
+        Kind::new(
             "three-of-twelve",
             &[("l", 4), ("m", 13), ("n", 3)],
             Text::new("3 layers learn from 12", "3 层学 12 层"),
         ),
-        kind(
+        Kind::new(
             "uneven",
             &[("l", 4), ("m", 9), ("n", 6)],
             Text::new(
@@ -86,22 +84,22 @@ pub static PROBLEM: Problem = Problem {
                 "8 层分给 3 层除不尽：向下取整",
             ),
         ),
-        kind(
+        Kind::new(
             "narrow-teacher",
             &[("p", 7), ("q", 3), ("n", 6)],
             Text::new("the teacher is narrower", "教师更窄"),
         ),
-        kind(
+        Kind::new(
             "same-width",
             &[("p", 5), ("q", 5), ("n", 6)],
             Text::new("equal widths: W is there all the same", "宽度相同：仍有 W"),
         ),
-        kind(
+        Kind::new(
             "padded",
             &[("padding", 1), ("n", 8)],
             Text::new("the last tokens are padding", "末尾若干 token 是填充"),
         ),
-        kind(
+        Kind::new(
             "all-padded",
             &[("padding", 2), ("n", 3)],
             Text::new(
@@ -135,19 +133,6 @@ pub static PROBLEM: Problem = Problem {
 
 const fn axis(name: &'static str, default: usize, en: &'static str, zh: &'static str) -> Setting {
     Setting::axis(name, default, Text::new(en, zh))
-}
-
-const fn arg(name: &'static str, kind: ArgKind) -> Arg {
-    Arg { name, kind }
-}
-
-const fn kind(id: &'static str, settings: &'static [(&'static str, usize)], about: Text) -> Kind {
-    Kind {
-        id,
-        about,
-        settings,
-        ragged: false,
-    }
 }
 
 /// Layers that drift away from each other, as in a real network, and a W that is partly right.

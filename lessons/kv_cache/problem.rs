@@ -17,26 +17,16 @@ use rand::RngExt;
 
 crate::exercise!(q: tensor, k: tensor, v: tensor, past_k: tensor, past_v: tensor, lengths: labels, beam_idx: labels, rope_theta: number);
 
-const fn float(name: &'static str, axes: &'static str) -> Arg {
-    let kind = ArgKind::Float(axes);
-    Arg { name, kind }
-}
-
-const fn int(name: &'static str) -> Arg {
-    let kind = ArgKind::Int("b");
-    Arg { name, kind }
-}
-
 pub static PROBLEM: Problem = Problem {
     signature: "fn kv_cache(q: &Tensor, k: &Tensor, v: &Tensor, past_k: &Tensor, past_v: &Tensor, lengths: &Labels, beam_idx: &Labels, rope_theta: f64) -> (Tensor, Tensor, Tensor)",
     args: &[
-        float("q", "b h n d"),
-        float("k", "b g n d"),
-        float("v", "b g n d"),
-        float("past_k", "b g m d"),
-        float("past_v", "b g m d"),
-        int("lengths"),
-        int("beam_idx"),
+        Arg::float("q", "b h n d"),
+        Arg::float("k", "b g n d"),
+        Arg::float("v", "b g n d"),
+        Arg::float("past_k", "b g m d"),
+        Arg::float("past_v", "b g m d"),
+        Arg::int("lengths", "b"),
+        Arg::int("beam_idx", "b"),
         Arg {
             name: "rope_theta",
             kind: ArgKind::Number,
@@ -162,17 +152,8 @@ const SETTINGS: &[Setting] = &[
     ),
 ];
 
-const fn kind(id: &'static str, settings: &'static [(&'static str, usize)], about: Text) -> Kind {
-    Kind {
-        id,
-        about,
-        settings,
-        ragged: false,
-    }
-}
-
 const KINDS: &[Kind] = &[
-    kind(
+    Kind::new(
         "ordinary",
         &[],
         Text::new(
@@ -180,7 +161,7 @@ const KINDS: &[Kind] = &[
             "4 个新 token，各行已有长度不同，每个缓存头服务 2 个查询头",
         ),
     ),
-    kind(
+    Kind::new(
         "prefill",
         &[("past", 0), ("n", 5), ("spare", 3)],
         Text::new(
@@ -188,17 +169,17 @@ const KINDS: &[Kind] = &[
             "空缓存：5 个 token 的 prompt",
         ),
     ),
-    kind(
+    Kind::new(
         "decode",
         &[("b", 3), ("n", 1), ("past", 6)],
         Text::new("one new token per row", "每行一个新 token"),
     ),
-    kind(
+    Kind::new(
         "even",
         &[("n", 2), ("even", 1)],
         Text::new("rows of one length", "各行长度相同"),
     ),
-    kind(
+    Kind::new(
         "mha",
         &[("g", 2), ("group", 1), ("n", 2)],
         Text::new(
@@ -206,7 +187,7 @@ const KINDS: &[Kind] = &[
             "缓存头数与查询头数相同",
         ),
     ),
-    kind(
+    Kind::new(
         "mqa",
         &[("g", 1), ("group", 3), ("n", 3)],
         Text::new(
@@ -214,7 +195,7 @@ const KINDS: &[Kind] = &[
             "3 个查询头共用 1 个缓存头",
         ),
     ),
-    kind(
+    Kind::new(
         "beam",
         &[("b", 4), ("n", 1), ("beam", 1)],
         Text::new(
@@ -222,7 +203,7 @@ const KINDS: &[Kind] = &[
             "束搜索：每一行都接着另一行写",
         ),
     ),
-    kind(
+    Kind::new(
         "full",
         &[("n", 3), ("past", 4), ("spare", 0)],
         Text::new(
@@ -230,7 +211,7 @@ const KINDS: &[Kind] = &[
             "最后一个新 token 正好占满最后一个槽位",
         ),
     ),
-    kind(
+    Kind::new(
         "tiny",
         &[
             ("b", 1),
@@ -255,7 +236,7 @@ const KINDS: &[Kind] = &[
         settings: &[("b", 3), ("g", 2), ("past", 3), ("beam", 1)],
         ragged: true,
     },
-    kind(
+    Kind::new(
         "large-magnitude",
         &[("magnitude", 6)],
         Text::new(

@@ -4,7 +4,7 @@ use super::bugs::BUGS;
 use super::laws::LAWS;
 use super::reference::{buckets, reference, trained_bucket};
 use super::variants::variant;
-use crate::problem::{Arg, ArgKind, Case, Kind, Prepared, Problem, Production, Setting};
+use crate::problem::{Arg, Case, Kind, Prepared, Problem, Production, Setting};
 use crate::problem::{Tolerance, Variant, Work};
 use crate::tensor::{Inputs, Labels, Tensor, Value, max_abs};
 use crate::text::Text;
@@ -13,17 +13,13 @@ use rand::RngExt;
 
 crate::exercise!(losses: tensor, counted: labels, stride: number, trained: number);
 
-const fn arg(name: &'static str, kind: ArgKind) -> Arg {
-    Arg { name, kind }
-}
-
 pub static PROBLEM: Problem = Problem {
     signature: "fn length_extrapolation(losses: &Tensor, counted: &Labels, stride: f64, trained: f64) -> (Tensor, f64, f64)",
     args: &[
-        arg("losses", ArgKind::Float("w n")),
-        arg("counted", ArgKind::Int("w n")),
-        arg("stride", ArgKind::Number),
-        arg("trained", ArgKind::Number),
+        Arg::float("losses", "w n"),
+        Arg::int("counted", "w n"),
+        Arg::number("stride"),
+        Arg::number("trained"),
     ],
     outputs: &[("by_context", "k"), ("sliding", ""), ("ratio", "")],
     settings: SETTINGS,

@@ -6,9 +6,7 @@ use super::reference::{IGNORED, arguments, reference};
 use super::variants::variant;
 use crate::kernels::cpu::{Tier, threads};
 use crate::kernels::distillation::{Input, distillation_gradient};
-use crate::problem::{
-    Arg, ArgKind, Case, Kind, Prepared, Problem, Production, Setting, Tolerance, Work,
-};
+use crate::problem::{Arg, Case, Kind, Prepared, Problem, Production, Setting, Tolerance, Work};
 use crate::tensor::{Inputs, Tensor, Value, max_abs};
 use crate::text::Text;
 use ndarray::{Axis, arr0};
@@ -19,12 +17,12 @@ crate::exercise!(student: tensor, teacher: tensor, targets: labels, temperature:
 pub static PROBLEM: Problem = Problem {
     signature: "fn logit_distillation(student: &Tensor, teacher: &Tensor, targets: &Labels, temperature: f64, alpha: f64, beta: f64) -> (f32, Tensor)",
     args: &[
-        arg("student", ArgKind::Float("n c")),
-        arg("teacher", ArgKind::Float("n c")),
-        arg("targets", ArgKind::Int("n")),
-        arg("temperature", ArgKind::Number),
-        arg("alpha", ArgKind::Number),
-        arg("beta", ArgKind::Number),
+        Arg::float("student", "n c"),
+        Arg::float("teacher", "n c"),
+        Arg::int("targets", "n"),
+        Arg::number("temperature"),
+        Arg::number("alpha"),
+        Arg::number("beta"),
     ],
     outputs: &[("loss", ""), ("grad", "n c")],
     settings: &[
@@ -94,25 +92,23 @@ pub static PROBLEM: Problem = Problem {
         ),
     ],
     kinds: &[
-        kind(
+        Kind::new(
             "ordinary",
             &[],
             Text::new("7 rows, 5 classes, T = 3", "7 行、5 类、T = 3"),
         ),
-        kind(
+        Kind::new(
             "tiny",
             &[("n", 1), ("c", 2)],
             Text::new("one row, two classes", "一行、两类"),
         ),
-        Kind {
-            ragged: true,
-            ..kind(
-                "ragged",
-                &[],
-                Text::new("sizes drawn by the seed", "大小由种子抽取"),
-            )
-        },
-        kind(
+        Kind::new(
+            "ragged",
+            &[],
+            Text::new("sizes drawn by the seed", "大小由种子抽取"),
+        )
+        .ragged(),
+        Kind::new(
             "hot",
             &[("temperature", 10), ("n", 6)],
             Text::new(
@@ -120,22 +116,22 @@ pub static PROBLEM: Problem = Problem {
                 "T = 10：近似于 logits 回归",
             ),
         ),
-        kind(
+        Kind::new(
             "wide",
             &[("n", 4), ("c", 40), ("temperature", 2)],
             Text::new("more classes than rows", "类别比行多"),
         ),
-        kind(
+        Kind::new(
             "soft-only",
             &[("alpha_percent", 0), ("beta_percent", 100)],
             Text::new("α = 0", "α = 0"),
         ),
-        kind(
+        Kind::new(
             "hard-only",
             &[("beta_percent", 0), ("n", 6)],
             Text::new("β = 0", "β = 0"),
         ),
-        kind(
+        Kind::new(
             "offset",
             &[("logits", 1), ("temperature", 2)],
             Text::new(
@@ -143,7 +139,7 @@ pub static PROBLEM: Problem = Problem {
                 "logits 在 1000 附近：exp 上溢",
             ),
         ),
-        kind(
+        Kind::new(
             "certain-teacher",
             &[("logits", 2), ("n", 6)],
             Text::new(
@@ -151,7 +147,7 @@ pub static PROBLEM: Problem = Problem {
                 "教师的其余概率下溢为 0",
             ),
         ),
-        kind(
+        Kind::new(
             "certain-student",
             &[("logits", 3), ("n", 6)],
             Text::new(
@@ -159,12 +155,12 @@ pub static PROBLEM: Problem = Problem {
                 "学生的其余概率下溢为 0",
             ),
         ),
-        kind(
+        Kind::new(
             "ignored",
             &[("ignored", 1), ("n", 9)],
             Text::new("some rows are padding", "部分行是填充"),
         ),
-        kind(
+        Kind::new(
             "all-ignored",
             &[("ignored", 2), ("n", 3)],
             Text::new(
@@ -202,19 +198,6 @@ pub static PROBLEM: Problem = Problem {
         },
     },
 };
-
-const fn arg(name: &'static str, kind: ArgKind) -> Arg {
-    Arg { name, kind }
-}
-
-const fn kind(id: &'static str, settings: &'static [(&'static str, usize)], about: Text) -> Kind {
-    Kind {
-        id,
-        about,
-        settings,
-        ragged: false,
-    }
-}
 
 fn inputs(case: &Case) -> Inputs {
     let c = case.size("c");

@@ -5,34 +5,22 @@ use super::laws::LAWS;
 use super::reference::reference;
 use super::variants::variant;
 use crate::kernels::prune::{magnitude, masked_step, name};
-use crate::problem::{
-    Arg, ArgKind, Case, Kind, Prepared, Problem, Production, Setting, Tolerance, Work,
-};
+use crate::problem::{Arg, Case, Kind, Prepared, Problem, Production, Setting, Tolerance, Work};
 use crate::tensor::{Inputs, Tensor, Value, max_abs};
 use crate::text::Text;
 use ndarray::Axis;
 
 crate::exercise!(w: tensor, velocity: tensor, grad: tensor, sparsity: number, lr: number, momentum: number);
 
-const fn float(name: &'static str) -> Arg {
-    let kind = ArgKind::Float("l n k");
-    Arg { name, kind }
-}
-
-const fn number(name: &'static str) -> Arg {
-    let kind = ArgKind::Number;
-    Arg { name, kind }
-}
-
 pub static PROBLEM: Problem = Problem {
     signature: "fn magnitude_pruning(w: &Tensor, velocity: &Tensor, grad: &Tensor, sparsity: f64, lr: f64, momentum: f64) -> (Tensor, Tensor, Tensor)",
     args: &[
-        float("w"),
-        float("velocity"),
-        float("grad"),
-        number("sparsity"),
-        number("lr"),
-        number("momentum"),
+        Arg::float("w", "l n k"),
+        Arg::float("velocity", "l n k"),
+        Arg::float("grad", "l n k"),
+        Arg::number("sparsity"),
+        Arg::number("lr"),
+        Arg::number("momentum"),
     ],
     outputs: &[("mask", "l n k"), ("pruned", "l n k"), ("next", "l n k")],
     settings: SETTINGS,
@@ -96,68 +84,58 @@ const SETTINGS: &[Setting] = &[
     ),
 ];
 
-const fn kind(
-    id: &'static str,
-    settings: &'static [(&'static str, usize)],
-    en: &'static str,
-    zh: &'static str,
-) -> Kind {
-    Kind {
-        id,
-        about: Text::new(en, zh),
-        settings,
-        ragged: false,
-    }
-}
-
 const KINDS: &[Kind] = &[
-    kind(
+    Kind::new(
         "ordinary",
         &[],
-        "two layers, half of the weights go",
-        "两层，剪掉一半",
+        Text::new("two layers, half of the weights go", "两层，剪掉一半"),
     ),
-    kind(
+    Kind::new(
         "tiny",
         &[("l", 1), ("n", 1), ("k", 1)],
-        "one weight: round(0.5) is 0, so it stays",
-        "只有一个权重：round(0.5) 为 0，保留",
+        Text::new(
+            "one weight: round(0.5) is 0, so it stays",
+            "只有一个权重：round(0.5) 为 0，保留",
+        ),
     ),
-    Kind {
-        ragged: true,
-        ..kind(
-            "ragged",
-            &[("percent", 30)],
-            "sizes drawn by the seed",
-            "大小由种子抽取",
-        )
-    },
-    kind(
+    Kind::new(
+        "ragged",
+        &[("percent", 30)],
+        Text::new("sizes drawn by the seed", "大小由种子抽取"),
+    )
+    .ragged(),
+    Kind::new(
         "sparse",
         &[("n", 6), ("k", 7), ("percent", 90)],
-        "nine tenths go",
-        "剪掉九成",
+        Text::new("nine tenths go", "剪掉九成"),
     ),
-    kind(
+    Kind::new(
         "uneven",
         &[("n", 7), ("k", 5), ("percent", 40), ("uneven", 1)],
-        "the share is not a whole number of weights",
-        "比例对应的个数不是整数",
+        Text::new(
+            "the share is not a whole number of weights",
+            "比例对应的个数不是整数",
+        ),
     ),
-    kind(
+    Kind::new(
         "ties",
         &[("n", 6), ("k", 4), ("values", 1)],
-        "many weights of one size",
-        "许多权重大小相同",
+        Text::new("many weights of one size", "许多权重大小相同"),
     ),
-    kind(
+    Kind::new(
         "zeros",
         &[("n", 6), ("k", 4), ("percent", 60), ("values", 2)],
-        "a quarter of the weights are 0 already",
-        "四分之一的权重已经为 0",
+        Text::new(
+            "a quarter of the weights are 0 already",
+            "四分之一的权重已经为 0",
+        ),
     ),
-    kind("none", &[("percent", 0)], "nothing goes", "一个也不剪"),
-    kind("all", &[("percent", 100)], "all go", "全部剪掉"),
+    Kind::new(
+        "none",
+        &[("percent", 0)],
+        Text::new("nothing goes", "一个也不剪"),
+    ),
+    Kind::new("all", &[("percent", 100)], Text::new("all go", "全部剪掉")),
 ];
 
 fn inputs(case: &Case) -> Inputs {

@@ -16,34 +16,15 @@ use ndarray::{ArrayD, Axis, IxDyn};
 
 crate::exercise!(x: tensor, w_q: tensor, w_k: tensor, w_v: tensor, w_o: tensor, h: number, mask: optional);
 
-const fn arg(name: &'static str, axes: &'static str) -> Arg {
-    let kind = ArgKind::Float(axes);
-    Arg { name, kind }
-}
-
-const fn kind(
-    id: &'static str,
-    ragged: bool,
-    settings: &'static [(&'static str, usize)],
-    about: Text,
-) -> Kind {
-    Kind {
-        id,
-        about,
-        settings,
-        ragged,
-    }
-}
-
 /// Multi-head attention; with fewer key/value heads than query heads it is grouped-query attention.
 pub static PROBLEM: Problem = Problem {
     signature: "fn multi_head_attention(x: &Tensor, w_q: &Tensor, w_k: &Tensor, w_v: &Tensor, w_o: &Tensor, h: f64, mask: Option<&Tensor>) -> Tensor",
     args: &[
-        arg("x", "b n d"),
-        arg("w_q", "d d"),
-        arg("w_k", "d f"),
-        arg("w_v", "d f"),
-        arg("w_o", "d d"),
+        Arg::float("x", "b n d"),
+        Arg::float("w_q", "d d"),
+        Arg::float("w_k", "d f"),
+        Arg::float("w_v", "d f"),
+        Arg::float("w_o", "d d"),
         Arg {
             name: "h",
             kind: ArgKind::Number,
@@ -103,72 +84,64 @@ pub static PROBLEM: Problem = Problem {
         ),
     ],
     kinds: &[
-        kind(
+        Kind::new(
             "ordinary",
-            false,
             &[],
             Text::new(
                 "3 heads of 4, no mask, all sizes different",
                 "3 个头，每头 4 维，无掩码，各轴大小互不相同",
             ),
         ),
-        kind(
+        Kind::new(
             "causal",
-            false,
             &[("causal", 1)],
             Text::new("a causal mask", "因果掩码"),
         ),
-        kind(
+        Kind::new(
             "gqa",
-            false,
             &[("h", 6), ("h_kv", 2), ("dk", 2)],
             Text::new(
                 "grouped queries: 6 query heads, 2 key/value heads",
                 "分组查询：6 个查询头，2 个 k/v 头",
             ),
         ),
-        kind(
+        Kind::new(
             "mqa",
-            false,
             &[("h", 3), ("h_kv", 1), ("causal", 1)],
             Text::new(
                 "multi-query: 3 query heads, 1 key/value head, causal",
                 "多查询：3 个查询头，1 个 k/v 头，因果掩码",
             ),
         ),
-        kind(
+        Kind::new(
             "one-head",
-            false,
             &[("h", 1)],
             Text::new("one head: plain attention", "只有一个头：就是普通注意力"),
         ),
-        kind(
+        Kind::new(
             "thin-heads",
-            false,
             &[("h", 4), ("dk", 1), ("n", 7)],
             Text::new(
                 "heads of size 1, fewer than tokens: scores of rank 1",
                 "每头 1 维，少于 token 数：分数矩阵秩为 1",
             ),
         ),
-        kind(
+        Kind::new(
             "tiny",
-            false,
             &[("b", 1), ("n", 1), ("h", 1), ("dk", 1)],
             Text::new("all sizes 1", "所有轴大小均为 1"),
         ),
-        kind(
+        Kind::new(
             "ragged",
-            true,
             &[("h", 4), ("h_kv", 2), ("causal", 1)],
             Text::new(
                 "b, n and dk from 1 to 8, 4 query heads, 2 key/value heads, causal",
                 "b、n、dk 在 1 到 8 之间，4 个查询头，2 个 k/v 头，因果掩码",
             ),
-        ),
-        kind(
+        )
+        .ragged(),
+        Kind::new(
             "large-magnitude",
-            false,
             &[("magnitude", 8)],
             Text::new(
                 "scores in the hundreds: exp overflows f32 unless the row maximum is taken off",

@@ -19,11 +19,6 @@ crate::exercise!(
     method: number,
 );
 
-const fn number(name: &'static str) -> Arg {
-    let kind = ArgKind::Number;
-    Arg { name, kind }
-}
-
 pub static PROBLEM: Problem = Problem {
     signature: "fn ntk_rope(positions: &Labels, head_dim: f64, rope_theta: f64, trained: f64, factor: f64, method: f64) -> (Tensor, Tensor)",
     args: &[
@@ -31,11 +26,11 @@ pub static PROBLEM: Problem = Problem {
             name: "positions",
             kind: ArgKind::Int("n"),
         },
-        number("head_dim"),
-        number("rope_theta"),
-        number("trained"),
-        number("factor"),
-        number("method"),
+        Arg::number("head_dim"),
+        Arg::number("rope_theta"),
+        Arg::number("trained"),
+        Arg::number("factor"),
+        Arg::number("method"),
     ],
     outputs: &[("cos", "n p"), ("sin", "n p")],
     settings: SETTINGS,

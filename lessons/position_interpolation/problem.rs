@@ -6,9 +6,7 @@ use super::reference::{reference, scale};
 use super::variants::variant;
 use crate::kernels::rope::{Layout, Shape, Table, name};
 use crate::lessons::rope::{LAYOUTS, inv_freq};
-use crate::problem::{
-    Arg, ArgKind, Case, Kind, Prepared, Problem, Production, Setting, Tolerance, Work,
-};
+use crate::problem::{Arg, Case, Kind, Prepared, Problem, Production, Setting, Tolerance, Work};
 use crate::tensor::{Inputs, Labels, Tensor, Value, max_abs};
 use crate::text::Text;
 use rand::RngExt;
@@ -22,19 +20,15 @@ crate::exercise!(
     target: number,
 );
 
-const fn arg(name: &'static str, kind: ArgKind) -> Arg {
-    Arg { name, kind }
-}
-
 pub static PROBLEM: Problem = Problem {
     signature: "fn position_interpolation(q: &Tensor, k: &Tensor, positions: &Labels, rope_theta: f64, trained: f64, target: f64) -> (Tensor, Tensor)",
     args: &[
-        arg("q", ArgKind::Float("b h n d")),
-        arg("k", ArgKind::Float("b h n d")),
-        arg("positions", ArgKind::Int("b n")),
-        arg("rope_theta", ArgKind::Number),
-        arg("trained", ArgKind::Number),
-        arg("target", ArgKind::Number),
+        Arg::float("q", "b h n d"),
+        Arg::float("k", "b h n d"),
+        Arg::int("positions", "b n"),
+        Arg::number("rope_theta"),
+        Arg::number("trained"),
+        Arg::number("target"),
     ],
     outputs: &[("q_rot", "b h n d"), ("k_rot", "b h n d")],
     settings: SETTINGS,

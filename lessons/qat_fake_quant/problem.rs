@@ -5,9 +5,7 @@ use super::laws::LAWS;
 use super::reference::{arguments, reference};
 use super::variants::variant;
 use crate::kernels::fake_quant::{self, Grid, fake_quant};
-use crate::problem::{
-    Arg, ArgKind, Case, Kind, Prepared, Problem, Production, Setting, Tolerance, Work,
-};
+use crate::problem::{Arg, Case, Kind, Prepared, Problem, Production, Setting, Tolerance, Work};
 use crate::tensor::{Inputs, Tensor, Value, max_abs};
 use crate::text::Text;
 use ndarray::arr0;
@@ -18,12 +16,12 @@ crate::exercise!(x: tensor, grad_out: tensor, scale: number, zero_point: number,
 pub static PROBLEM: Problem = Problem {
     signature: "fn qat_fake_quant(x: &Tensor, grad_out: &Tensor, scale: f64, zero_point: f64, qmin: f64, qmax: f64) -> (Tensor, Tensor, f32)",
     args: &[
-        arg("x", ArgKind::Float("n c")),
-        arg("grad_out", ArgKind::Float("n c")),
-        arg("scale", ArgKind::Number),
-        arg("zero_point", ArgKind::Number),
-        arg("qmin", ArgKind::Number),
-        arg("qmax", ArgKind::Number),
+        Arg::float("x", "n c"),
+        Arg::float("grad_out", "n c"),
+        Arg::number("scale"),
+        Arg::number("zero_point"),
+        Arg::number("qmin"),
+        Arg::number("qmax"),
     ],
     outputs: &[("x_hat", "n c"), ("grad_x", "n c"), ("grad_scale", "")],
     settings: &[
@@ -52,7 +50,7 @@ pub static PROBLEM: Problem = Problem {
         ),
     ],
     kinds: &[
-        kind(
+        Kind::new(
             "ordinary",
             &[],
             Text::new(
@@ -60,40 +58,38 @@ pub static PROBLEM: Problem = Problem {
                 "编码 0 … 15，带 zero-point",
             ),
         ),
-        kind(
+        Kind::new(
             "tiny",
             &[("n", 1), ("c", 1)],
             Text::new("one value", "只有一个值"),
         ),
-        Kind {
-            ragged: true,
-            ..kind(
-                "ragged",
-                &[],
-                Text::new("sizes drawn by the seed", "大小由种子抽取"),
-            )
-        },
-        kind(
+        Kind::new(
+            "ragged",
+            &[],
+            Text::new("sizes drawn by the seed", "大小由种子抽取"),
+        )
+        .ragged(),
+        Kind::new(
             "signed",
             &[("signed", 1), ("n", 6)],
             Text::new("codes −8 … 7, zero-point 0", "编码 −8 … 7，zero-point 为 0"),
         ),
-        kind(
+        Kind::new(
             "int8",
             &[("bits", 8), ("n", 8), ("c", 9)],
             Text::new("codes 0 … 255", "编码 0 … 255"),
         ),
-        kind(
+        Kind::new(
             "two-bits",
             &[("bits", 2), ("n", 6)],
             Text::new("codes 0 … 3", "编码 0 … 3"),
         ),
-        kind(
+        Kind::new(
             "inside",
             &[("values", 1), ("n", 6)],
             Text::new("nothing is clipped", "没有值被截断"),
         ),
-        kind(
+        Kind::new(
             "beyond",
             &[("values", 2), ("n", 4)],
             Text::new("everything is clipped", "所有值都被截断"),
@@ -122,19 +118,6 @@ pub static PROBLEM: Problem = Problem {
         },
     },
 };
-
-const fn arg(name: &'static str, kind: ArgKind) -> Arg {
-    Arg { name, kind }
-}
-
-const fn kind(id: &'static str, settings: &'static [(&'static str, usize)], about: Text) -> Kind {
-    Kind {
-        id,
-        about,
-        settings,
-        ragged: false,
-    }
-}
 
 /// Values s·(k + u) with 0.08 ≤ |u| ≤ 0.42: neither near a tie nor near a code, so that f32 rounds and
 /// clips them as f64 does.

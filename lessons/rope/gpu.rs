@@ -3,9 +3,8 @@
 use crate::kernels::cuda::rope::Table;
 use crate::kernels::cuda::{Gpu, Trouble};
 use crate::kernels::rope::{self, Layout, Shape};
-use crate::lessons::gpu::{Launch, OnGpu, as_they_are, of_f32, shared, told, upload};
+use crate::lessons::gpu::{Launch, OnGpu, as_they_are, download, of_f32, shared, told, upload};
 use crate::tensor::Inputs;
-use ndarray::{ArrayD, IxDyn};
 use std::rc::Rc;
 
 pub const KERNEL: OnGpu = OnGpu {
@@ -49,12 +48,10 @@ fn prepare(gpu: &'static Gpu, inputs: &Inputs) -> Result<Launch, Trouble> {
     };
     let values = move || {
         let turned = written.borrow();
-        let values = turned.iter().map(|out| {
-            let out = gpu.stream.clone_dtoh(out)?;
-            let out = out.into_iter().map(f64::from).collect();
-            Ok(ArrayD::from_shape_vec(IxDyn(&whole), out).expect("the shape's length"))
-        });
-        values.collect()
+        turned
+            .iter()
+            .map(|out| download(gpu, out, &whole))
+            .collect()
     };
     Ok(Launch {
         run: Box::new(run),

@@ -5,7 +5,7 @@ use super::laws::LAWS;
 use super::production::{name, prepare};
 use super::reference::{Sight, reference};
 use super::variants::variant;
-use crate::problem::{Arg, ArgKind, Case, Kind, Memory, Problem, Production, Setting};
+use crate::problem::{Arg, Case, Kind, Memory, Problem, Production, Setting};
 use crate::problem::{Tolerance, Work};
 use crate::tensor::{Inputs, Tensor, Value, max_abs};
 use crate::text::Text;
@@ -15,12 +15,12 @@ crate::exercise!(q: tensor, k: tensor, v: tensor, window: number, globals: numbe
 pub static PROBLEM: Problem = Problem {
     signature: "fn sliding_window_attention(q: &Tensor, k: &Tensor, v: &Tensor, window: f64, globals: f64, causal: f64) -> Tensor",
     args: &[
-        arg("q", ArgKind::Float("b h n d")),
-        arg("k", ArgKind::Float("b h m d")),
-        arg("v", ArgKind::Float("b h m dv")),
-        arg("window", ArgKind::Number),
-        arg("globals", ArgKind::Number),
-        arg("causal", ArgKind::Number),
+        Arg::float("q", "b h n d"),
+        Arg::float("k", "b h m d"),
+        Arg::float("v", "b h m dv"),
+        Arg::number("window"),
+        Arg::number("globals"),
+        Arg::number("causal"),
     ],
     outputs: &[("out", "b h n dv")],
     settings: SETTINGS,
@@ -60,10 +60,6 @@ pub static PROBLEM: Problem = Problem {
         work,
     },
 };
-
-const fn arg(name: &'static str, kind: ArgKind) -> Arg {
-    Arg { name, kind }
-}
 
 const SETTINGS: &[Setting] = &[
     Setting::axis("b", 2, Text::new("sequences in the batch", "批大小")),
@@ -116,93 +112,83 @@ const SETTINGS: &[Setting] = &[
     ),
 ];
 
-const fn kind(id: &'static str, about: Text, settings: &'static [(&'static str, usize)]) -> Kind {
-    Kind {
-        id,
-        about,
-        settings,
-        ragged: false,
-    }
-}
-
 const KINDS: &[Kind] = &[
-    kind(
+    Kind::new(
         "ordinary",
+        &[],
         Text::new(
             "causal, 3 cached keys, a window of 3 and one global token",
             "因果，3 个缓存的 key，窗口 3，1 个全局 token",
         ),
-        &[],
     ),
-    kind(
+    Kind::new(
         "prompt",
+        &[("b", 1), ("n", 8), ("m", 8), ("window", 4), ("globals", 2)],
         Text::new(
             "causal, as many queries as keys, window 4, two global tokens",
             "因果，query 与 key 一样多，窗口 4，2 个全局 token",
         ),
-        &[("b", 1), ("n", 8), ("m", 8), ("window", 4), ("globals", 2)],
     ),
-    kind(
+    Kind::new(
         "both-sides",
+        &[("causal", 0), ("b", 1), ("n", 8), ("m", 8), ("globals", 2)],
         Text::new(
             "not causal: the window reaches to both sides, two global tokens",
             "非因果：窗口向两侧展开，2 个全局 token",
         ),
-        &[("causal", 0), ("b", 1), ("n", 8), ("m", 8), ("globals", 2)],
     ),
-    kind(
+    Kind::new(
         "both-sides-end",
+        &[("causal", 0), ("h", 1), ("window", 2)],
         Text::new(
             "not causal, queries only for the last positions",
             "非因果，query 只对应最后几个位置",
         ),
-        &[("causal", 0), ("h", 1), ("window", 2)],
     ),
-    kind(
+    Kind::new(
         "no-globals",
-        Text::new("causal, a window alone", "因果，只有窗口"),
         &[("h", 2), ("n", 7), ("m", 7), ("globals", 0)],
+        Text::new("causal, a window alone", "因果，只有窗口"),
     ),
-    kind(
+    Kind::new(
         "odd-window",
-        Text::new("causal, a window of 5", "因果，窗口 5"),
         &[("b", 1), ("n", 9), ("window", 5)],
+        Text::new("causal, a window of 5", "因果，窗口 5"),
     ),
-    kind(
+    Kind::new(
         "own-key-only",
+        &[("b", 1), ("window", 1)],
         Text::new(
             "a window of 1: the own key and the global one",
             "窗口 1：只有自己和全局 token",
         ),
-        &[("b", 1), ("window", 1)],
     ),
-    kind(
+    Kind::new(
         "many-globals",
+        &[("b", 1), ("n", 7), ("m", 7), ("window", 2), ("globals", 5)],
         Text::new(
             "more global tokens than the window is wide",
             "全局 token 比窗口还多",
         ),
-        &[("b", 1), ("n", 7), ("m", 7), ("window", 2), ("globals", 5)],
     ),
-    kind(
+    Kind::new(
         "wide",
+        &[("b", 1), ("window", 16), ("globals", 0)],
         Text::new(
             "a window wider than the text: full causal attention",
             "窗口比全文还宽：就是普通因果注意力",
         ),
-        &[("b", 1), ("window", 16), ("globals", 0)],
     ),
-    kind(
+    Kind::new(
         "decode",
+        &[("n", 1), ("window", 4), ("globals", 2)],
         Text::new(
             "one query against 9 cached keys, window 4, two global tokens",
             "1 个 query 对 9 个缓存的 key，窗口 4，2 个全局 token",
         ),
-        &[("n", 1), ("window", 4), ("globals", 2)],
     ),
-    kind(
+    Kind::new(
         "tiny",
-        Text::new("all sizes 1", "所有轴大小均为 1"),
         &[
             ("b", 1),
             ("h", 1),
@@ -213,6 +199,7 @@ const KINDS: &[Kind] = &[
             ("window", 1),
             ("globals", 0),
         ],
+        Text::new("all sizes 1", "所有轴大小均为 1"),
     ),
     Kind {
         id: "ragged",
@@ -223,13 +210,13 @@ const KINDS: &[Kind] = &[
         settings: &[("m", 9), ("globals", 2)],
         ragged: true,
     },
-    kind(
+    Kind::new(
         "large-magnitude",
+        &[("magnitude", 100)],
         Text::new(
             "scores in the hundreds: exp overflows f32 unless the maximum is taken off",
             "分数达到数百：不减最大值，exp 会让 f32 溢出",
         ),
-        &[("magnitude", 100)],
     ),
 ];
 

@@ -2,9 +2,8 @@
 
 use crate::kernels::cuda::softmax::softmax_rows;
 use crate::kernels::cuda::{Gpu, Trouble};
-use crate::lessons::gpu::{Launch, OnGpu, as_they_are, of_f32, shared, told, upload};
+use crate::lessons::gpu::{Launch, OnGpu, as_they_are, download, of_f32, shared, told, upload};
 use crate::tensor::Inputs;
-use ndarray::{ArrayD, IxDyn};
 use std::rc::Rc;
 
 pub const KERNEL: OnGpu = OnGpu {
@@ -26,13 +25,7 @@ fn prepare(gpu: &'static Gpu, inputs: &Inputs) -> Result<Launch, Trouble> {
         let mut out = out.borrow_mut();
         softmax_rows(gpu, &mut out.as_view_mut(), &x.as_view(), m).map_err(told)
     };
-    let values = move || {
-        let out = gpu.stream.clone_dtoh(&*written.borrow())?;
-        let out = out.into_iter().map(f64::from).collect();
-        Ok(vec![
-            ArrayD::from_shape_vec(IxDyn(&whole), out).expect("the shape's length"),
-        ])
-    };
+    let values = move || Ok(vec![download(gpu, &written.borrow(), &whole)?]);
     Ok(Launch {
         run: Box::new(run),
         values: Box::new(values),

@@ -43,25 +43,23 @@ pub static PROBLEM: Problem = Problem {
         ),
     ],
     kinds: &[
-        kind(
+        Kind::new(
             "ordinary",
             &[],
             Text::new("4 rows of 6 numbers", "4 行，每行 6 个数"),
         ),
-        kind(
+        Kind::new(
             "tiny",
             &[("n", 1), ("m", 1)],
             Text::new("one number: softmax is 1", "只有一个数：softmax 为 1"),
         ),
-        Kind {
-            ragged: true,
-            ..kind(
-                "ragged",
-                &[],
-                Text::new("sizes from 1 to 8", "各轴大小在 1 到 8 之间"),
-            )
-        },
-        kind(
+        Kind::new(
+            "ragged",
+            &[],
+            Text::new("sizes from 1 to 8", "各轴大小在 1 到 8 之间"),
+        )
+        .ragged(),
+        Kind::new(
             "large",
             &[("values", 1)],
             Text::new(
@@ -69,7 +67,7 @@ pub static PROBLEM: Problem = Problem {
                 "数值在 1000 附近：直接 exp 会上溢",
             ),
         ),
-        kind(
+        Kind::new(
             "negative",
             &[("values", 2)],
             Text::new(
@@ -77,7 +75,7 @@ pub static PROBLEM: Problem = Problem {
                 "数值在 −1000 附近：每个 exp 都下溢，0/0 得 NaN",
             ),
         ),
-        kind(
+        Kind::new(
             "spread",
             &[("values", 3)],
             Text::new(
@@ -85,7 +83,7 @@ pub static PROBLEM: Problem = Problem {
                 "概率下溢为 0，而其对数约为 −200",
             ),
         ),
-        kind(
+        Kind::new(
             "rows-apart",
             &[("values", 4)],
             Text::new(
@@ -93,17 +91,17 @@ pub static PROBLEM: Problem = Problem {
                 "各行数值水平不同：全局只取一个最大值不够",
             ),
         ),
-        kind(
+        Kind::new(
             "masked",
             &[("values", 5)],
             Text::new("some entries are −∞", "部分元素为 −∞"),
         ),
-        kind(
+        Kind::new(
             "masked-rows",
             &[("n", 5), ("m", 3), ("values", 6)],
             Text::new("every second row is −∞ throughout", "每隔一行整行都是 −∞"),
         ),
-        kind(
+        Kind::new(
             "infinite",
             &[("values", 7)],
             Text::new(
@@ -111,7 +109,7 @@ pub static PROBLEM: Problem = Problem {
                 "第一行有一个 +∞，第二行有两个",
             ),
         ),
-        kind(
+        Kind::new(
             "huge",
             &[("n", 3), ("m", 8), ("values", 8)],
             Text::new("numbers up to some 30000", "数值可达约 30000"),
@@ -143,15 +141,6 @@ pub static PROBLEM: Problem = Problem {
         },
     },
 };
-
-const fn kind(id: &'static str, settings: &'static [(&'static str, usize)], about: Text) -> Kind {
-    Kind {
-        id,
-        about,
-        settings,
-        ragged: false,
-    }
-}
 
 /// Differences inside a row are either small or beyond the range of exp in f32, so that no
 /// probability is a subnormal number, whose digits depend on how it was computed.

@@ -17,19 +17,14 @@ use rand::RngExt;
 
 crate::exercise!(x: tensor, w1: tensor, b1: tensor, w2: tensor, b2: tensor, keep: number);
 
-const fn float(name: &'static str, axes: &'static str) -> Arg {
-    let kind = ArgKind::Float(axes);
-    Arg { name, kind }
-}
-
 pub static PROBLEM: Problem = Problem {
     signature: "fn structured_pruning(x: &Tensor, w1: &Tensor, b1: &Tensor, w2: &Tensor, b2: &Tensor, keep: f64) -> (Tensor, Tensor, Tensor, Tensor)",
     args: &[
-        float("x", "b d"),
-        float("w1", "h d"),
-        float("b1", "h"),
-        float("w2", "o h"),
-        float("b2", "o"),
+        Arg::float("x", "b d"),
+        Arg::float("w1", "h d"),
+        Arg::float("b1", "h"),
+        Arg::float("w2", "o h"),
+        Arg::float("b2", "o"),
         Arg {
             name: "keep",
             kind: ArgKind::Number,
@@ -107,64 +102,53 @@ const SETTINGS: &[Setting] = &[
     ),
 ];
 
-const fn kind(
-    id: &'static str,
-    settings: &'static [(&'static str, usize)],
-    en: &'static str,
-    zh: &'static str,
-) -> Kind {
-    Kind {
-        id,
-        about: Text::new(en, zh),
-        settings,
-        ragged: false,
-    }
-}
-
 const KINDS: &[Kind] = &[
-    kind(
+    Kind::new(
         "ordinary",
         &[],
-        "three of eight units stay",
-        "八个单元留三个",
+        Text::new("three of eight units stay", "八个单元留三个"),
     ),
-    kind(
+    Kind::new(
         "tiny",
         &[("b", 1), ("d", 1), ("h", 1), ("o", 1), ("m", 1)],
-        "one unit, which stays",
-        "只有一个单元，保留",
+        Text::new("one unit, which stays", "只有一个单元，保留"),
     ),
-    kind(
+    Kind::new(
         "wide",
         &[("b", 3), ("d", 4), ("h", 16), ("o", 5), ("m", 12)],
-        "most units stay",
-        "大部分单元保留",
+        Text::new("most units stay", "大部分单元保留"),
     ),
-    kind(
+    Kind::new(
         "one-left",
         &[("h", 6), ("m", 1)],
-        "a single unit stays",
-        "只留一个单元",
+        Text::new("a single unit stays", "只留一个单元"),
     ),
-    kind(
+    Kind::new(
         "nothing-pruned",
         &[("h", 7), ("m", 7)],
-        "all units stay",
-        "全部保留",
+        Text::new("all units stay", "全部保留"),
     ),
-    kind(
+    Kind::new(
         "large-bias",
         &[("bias", 3)],
-        "large biases: what they leak is plain",
-        "偏置很大：泄漏非常明显",
+        Text::new(
+            "large biases: what they leak is plain",
+            "偏置很大：泄漏非常明显",
+        ),
     ),
-    kind(
+    Kind::new(
         "peaked",
         &[("d", 16), ("m", 3), ("peaked", 1)],
-        "the largest single weights are in units of small norm",
-        "最大的单个权重出现在范数小的单元里",
+        Text::new(
+            "the largest single weights are in units of small norm",
+            "最大的单个权重出现在范数小的单元里",
+        ),
     ),
-    kind("no-bias", &[("bias", 0)], "all biases are 0", "偏置全为 0"),
+    Kind::new(
+        "no-bias",
+        &[("bias", 0)],
+        Text::new("all biases are 0", "偏置全为 0"),
+    ),
 ];
 
 fn inputs(case: &Case) -> Inputs {

@@ -134,57 +134,38 @@ const SETTINGS: &[Setting] = &[
     ),
 ];
 
-const fn kind(
-    id: &'static str,
-    ragged: bool,
-    settings: &'static [(&'static str, usize)],
-    about: Text,
-) -> Kind {
-    Kind {
-        id,
-        about,
-        settings,
-        ragged,
-    }
-}
-
 const KINDS: &[Kind] = &[
-    kind(
+    Kind::new(
         "ordinary",
-        false,
         &[],
         Text::new("texts of short words", "由短词组成的文本"),
     ),
-    kind(
+    Kind::new(
         "tiny",
-        false,
         &[("b", 1), ("n", 1), ("r", 1), ("d", 1), ("a", 2)],
         Text::new("one symbol", "只有一个符号"),
     ),
-    kind(
+    Kind::new(
         "ragged",
-        true,
         &[],
         Text::new("sizes from 1 to 8", "各轴大小在 1 到 8 之间"),
-    ),
-    kind(
+    )
+    .ragged(),
+    Kind::new(
         "one-word",
-        false,
         &[("spaces", 0), ("a", 3), ("r", 9), ("d", 2)],
         Text::new("a long word without spaces", "没有空格的长词"),
     ),
-    kind(
+    Kind::new(
         "runs",
-        false,
         &[("runs", 1), ("a", 3), ("r", 6), ("d", 3)],
         Text::new(
             "runs of one symbol, where pairs overlap",
             "同一符号成串，符号对会重叠",
         ),
     ),
-    kind(
+    Kind::new(
         "crossing",
-        false,
         &[
             ("crossing", 1),
             ("n", 60),
@@ -197,24 +178,21 @@ const KINDS: &[Kind] = &[
             "合并规则是跨词学到的，但编码时仍不许跨词合并",
         ),
     ),
-    kind(
+    Kind::new(
         "long",
-        false,
         &[("n", 40), ("b", 2), ("r", 11), ("d", 3)],
         Text::new("longer texts, more merges", "更长的文本、更多合并规则"),
     ),
-    kind(
+    Kind::new(
         "order",
-        false,
         &[("order", 1), ("r", 4), ("d", 3), ("b", 2)],
         Text::new(
             "words that come out differently by rank, from the left and by length",
             "按优先级、从左到右、按最长匹配会得到不同切分的词",
         ),
     ),
-    kind(
+    Kind::new(
         "large-magnitude",
-        false,
         &[("magnitude", 100), ("n", 10)],
         Text::new("table entries around 100", "词表元素约为 100"),
     ),

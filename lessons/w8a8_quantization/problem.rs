@@ -6,7 +6,7 @@ use super::reference::{arguments, codes, reference, scales, smoothing};
 use super::variants::{product, variant};
 use crate::kernels::w8a8::{self, Weights, w8a8};
 use crate::problem::{
-    Arg, ArgKind, Case, Kind, Prepared, Problem, Production, Setting, Tolerance, Variant, Work,
+    Arg, Case, Kind, Prepared, Problem, Production, Setting, Tolerance, Variant, Work,
 };
 use crate::tensor::{Inputs, Tensor, Value};
 use crate::text::Text;
@@ -18,10 +18,10 @@ crate::exercise!(x: tensor, weight: tensor, act_max: tensor, alpha: number);
 pub static PROBLEM: Problem = Problem {
     signature: "fn w8a8_quantization(x: &Tensor, weight: &Tensor, act_max: &Tensor, alpha: f64) -> Tensor",
     args: &[
-        arg("x", ArgKind::Float("n c")),
-        arg("weight", ArgKind::Float("r c")),
-        arg("act_max", ArgKind::Float("c")),
-        arg("alpha", ArgKind::Number),
+        Arg::float("x", "n c"),
+        Arg::float("weight", "r c"),
+        Arg::float("act_max", "c"),
+        Arg::number("alpha"),
     ],
     outputs: &[("y", "n r")],
     settings: &[
@@ -50,7 +50,7 @@ pub static PROBLEM: Problem = Problem {
         ),
     ],
     kinds: &[
-        kind(
+        Kind::new(
             "ordinary",
             &[],
             Text::new(
@@ -58,25 +58,23 @@ pub static PROBLEM: Problem = Problem {
                 "两个特征比其余大 60 倍",
             ),
         ),
-        kind(
+        Kind::new(
             "tiny",
             &[("n", 1), ("c", 1), ("r", 1)],
             Text::new("one product: exact but for the scales", "只有一个乘积"),
         ),
-        Kind {
-            ragged: true,
-            ..kind(
-                "ragged",
-                &[],
-                Text::new("sizes drawn by the seed", "大小由种子抽取"),
-            )
-        },
-        kind(
+        Kind::new(
+            "ragged",
+            &[],
+            Text::new("sizes drawn by the seed", "大小由种子抽取"),
+        )
+        .ragged(),
+        Kind::new(
             "plain",
             &[("inputs", 0), ("n", 6), ("r", 7)],
             Text::new("features of different size", "各特征大小不一"),
         ),
-        kind(
+        Kind::new(
             "outliers",
             &[("n", 6), ("c", 12), ("r", 7)],
             Text::new(
@@ -84,12 +82,12 @@ pub static PROBLEM: Problem = Problem {
                 "12 个特征，其中两个大 60 倍",
             ),
         ),
-        kind(
+        Kind::new(
             "alpha",
             &[("alpha_percent", 85), ("c", 9)],
             Text::new("α = 0.85 and outliers", "α = 0.85，带离群通道"),
         ),
-        kind(
+        Kind::new(
             "zeros",
             &[("inputs", 2), ("n", 5), ("r", 6)],
             Text::new(
@@ -97,7 +95,7 @@ pub static PROBLEM: Problem = Problem {
                 "有全零的 token、输入通道和权重行",
             ),
         ),
-        kind(
+        Kind::new(
             "long",
             &[("inputs", 3), ("n", 3), ("c", 48), ("r", 2)],
             Text::new(
@@ -128,19 +126,6 @@ pub static PROBLEM: Problem = Problem {
         },
     },
 };
-
-const fn arg(name: &'static str, kind: ArgKind) -> Arg {
-    Arg { name, kind }
-}
-
-const fn kind(id: &'static str, settings: &'static [(&'static str, usize)], about: Text) -> Kind {
-    Kind {
-        id,
-        about,
-        settings,
-        ragged: false,
-    }
-}
 
 /// How near to a tie a code may come. Two powers, two quotients, a maximum's scale and a quotient, each
 /// rounded once or twice, are 8 relative roundings of a code of up to 127; twice that is kept free.

@@ -9,7 +9,7 @@ use crate::kernels::quant::{PackedInt8, w8a16};
 use crate::lessons::affine_quantization::grid::settled;
 use crate::ops::einsum;
 use crate::problem::{
-    Arg, ArgKind, Case, Kind, Prepared, Problem, Production, Setting, Tolerance, Variant, Work,
+    Arg, Case, Kind, Prepared, Problem, Production, Setting, Tolerance, Variant, Work,
 };
 use crate::tensor::{Inputs, Tensor, Value, max_abs};
 use crate::text::Text;
@@ -17,14 +17,9 @@ use half::f16;
 
 crate::exercise!(x: tensor, w: tensor);
 
-const fn arg(name: &'static str, axes: &'static str) -> Arg {
-    let kind = ArgKind::Float(axes);
-    Arg { name, kind }
-}
-
 pub static PROBLEM: Problem = Problem {
     signature: "fn weight_only_int8(x: &Tensor, w: &Tensor) -> (Tensor, Tensor, Tensor)",
-    args: &[arg("x", "m k"), arg("w", "n k")],
+    args: &[Arg::float("x", "m k"), Arg::float("w", "n k")],
     outputs: &[("y", "m n"), ("q", "n k"), ("scale", "n")],
     settings: &[
         Setting::axis("m", 3, Text::new("tokens", "token 数")),
@@ -76,17 +71,8 @@ pub static PROBLEM: Problem = Problem {
     },
 };
 
-const fn kind(id: &'static str, settings: &'static [(&'static str, usize)], about: Text) -> Kind {
-    Kind {
-        id,
-        about,
-        settings,
-        ragged: false,
-    }
-}
-
 const KINDS: &[Kind] = &[
-    kind(
+    Kind::new(
         "ordinary",
         &[],
         Text::new(
@@ -94,25 +80,23 @@ const KINDS: &[Kind] = &[
             "各行幅度悬殊，隔行的最大权重为负",
         ),
     ),
-    kind(
+    Kind::new(
         "decode",
         &[("m", 1), ("n", 7), ("k", 48)],
         Text::new("one token", "一个 token"),
     ),
-    kind(
+    Kind::new(
         "tiny",
         &[("m", 1), ("n", 1), ("k", 1)],
         Text::new("one weight", "只有一个权重"),
     ),
-    Kind {
-        ragged: true,
-        ..kind(
-            "ragged",
-            &[],
-            Text::new("sizes drawn by the seed", "大小由种子抽取"),
-        )
-    },
-    kind(
+    Kind::new(
+        "ragged",
+        &[],
+        Text::new("sizes drawn by the seed", "大小由种子抽取"),
+    )
+    .ragged(),
+    Kind::new(
         "square",
         &[("m", 4), ("n", 24), ("k", 24)],
         Text::new(
@@ -120,12 +104,12 @@ const KINDS: &[Kind] = &[
             "输入输出同维：轴容易搞混",
         ),
     ),
-    kind(
+    Kind::new(
         "zero-row",
         &[("zeros", 1), ("n", 4)],
         Text::new("a row of zeros", "有一行全零"),
     ),
-    kind(
+    Kind::new(
         "outliers",
         &[("outliers", 1), ("k", 40)],
         Text::new(

@@ -5,7 +5,7 @@ use super::verbs::{Arg, FORMAT, LESSON, Shape, Values, Verb};
 use super::wrap::wrap;
 use super::{Session, check, markdown, picture};
 use crate::bench::{Bench, Growth, Learner, Row, bench, growth};
-use crate::check::{Options, Verdict};
+use crate::check::{Options, Verdict, duration};
 use crate::cuda::{Climbed, Measured, climb};
 use crate::kernels::machine::Machine;
 use crate::lesson::Lesson;
@@ -232,9 +232,9 @@ fn grown(growth: &Growth, width: usize, lang: Lang) -> String {
         row([
             &point.size.to_string(),
             &si(point.flops, "FLOP"),
-            &time(point.kernel_s),
+            &duration(point.kernel_s),
             &bytes(point.kernel_extra_bytes),
-            &time(point.reference_s),
+            &duration(point.reference_s),
             &bytes(point.reference_extra_bytes),
         ]);
     }
@@ -310,7 +310,7 @@ pub fn text(bench: &Bench, width: usize, lang: Lang) -> String {
         fma_gflop_s: fma,
         ..
     } = bench.machine;
-    let (tier, threads, limit) = (bench.tier, bench.threads, time(bench.limit_s));
+    let (tier, threads, limit) = (bench.tier, bench.threads, duration(bench.limit_s));
     let bound = match (bench.bound, lang) {
         ("memory", Lang::Zh) => "内存带宽",
         (_, Lang::Zh) => "算力",
@@ -365,7 +365,7 @@ fn versions(climbed: &[Climbed], width: usize, lang: Lang) -> String {
                     let times = *first.get_or_insert(seconds) / seconds;
                     let (tflops, bytes) =
                         (ladder.flops / seconds / 1e12, ladder.bytes / seconds / 1e9);
-                    let time = time(seconds);
+                    let time = duration(seconds);
                     format!("{time:>9}  {tflops:6.1} TFLOP/s  {bytes:6.0} GB/s  {times:5.2}×")
                 }
                 (None, Some(trouble)) => trouble.clone(),
@@ -412,7 +412,7 @@ fn line(row: &Row, lang: Lang) -> String {
     let spread = match row.runs {
         1 => lang.pick("one run".to_string(), "运行 1 次".to_string()),
         runs => {
-            let (min, max) = (time(row.min_s), time(row.max_s));
+            let (min, max) = (duration(row.min_s), duration(row.max_s));
             lang.pick(
                 format!("{min} to {max} in {runs} runs"),
                 format!("{runs} 次运行，{min} 至 {max}"),
@@ -433,18 +433,10 @@ fn line(row: &Row, lang: Lang) -> String {
     format!(
         "{} {:>9}  {}\n  {} {of_limit}\n  {:.1} GFLOP/s ({fma:.1} % {peak})  {:.1} GB/s ({copy:.1} % copy)\n",
         markdown::pad(name, 10).cyan(),
-        time(row.median_s),
+        duration(row.median_s),
         spread.dimmed(),
         bar.green(),
         row.gflop_s,
         row.gb_s,
     )
-}
-
-fn time(seconds: f64) -> String {
-    match seconds {
-        s if s >= 1.0 => format!("{s:.2} s"),
-        s if s >= 1e-3 => format!("{:.2} ms", s * 1e3),
-        s => format!("{:.1} µs", s * 1e6),
-    }
 }

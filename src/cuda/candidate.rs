@@ -1,7 +1,7 @@
 //! A learner's kernel as something that the judge can run.
 
 use super::launch::Launch;
-use super::{all_axes, axes, name};
+use super::{all_axes, name};
 use crate::kernels::cuda::guarded::Guarded;
 use crate::kernels::cuda::{self, Gpu, Nvrtc, Trouble as Refusal};
 use crate::lesson::Lesson;
@@ -113,7 +113,7 @@ impl Kernel {
         let mut sizes = BTreeMap::new();
         for arg in self.problem.args {
             let shape = inputs.get(arg.name).shape();
-            let named = axes(arg.kind).split_whitespace();
+            let named = arg.kind.axes().split_whitespace();
             if matches!(arg.kind, ArgKind::Float(_) | ArgKind::Int(_)) {
                 sizes.extend(named.zip(shape.iter().copied()));
             }

@@ -1,13 +1,16 @@
 //! A kernel's versions side by side: what each step bought.
 
+use super::clock::time;
 use crate::check;
-use crate::kernels::cuda::{self, Gpu, Trouble};
+use crate::kernels::cuda::{self, Gpu};
 use crate::lesson::Lesson;
-use crate::lessons::gpu::{LADDERS, Ladder, Launch, Rung};
-use crate::problem::Deviation;
+use crate::lessons::gpu::{LADDERS, Ladder, Rung};
 use crate::text::Lang;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
+
+/// Runs, and the launches of each.
+const RUNS: [usize; 2] = [9, 20];
 
 /// The versions of one kernel on one case.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -71,10 +74,8 @@ fn climbed(gpu: &'static Gpu, ladder: &Ladder, lang: Lang) -> Result<Climbed, St
     let (truth, tolerance) = (ladder.truth)();
     let limits = cuda::limits(gpu).map_err(|trouble| trouble.to_string())?;
     let step = |rung: &Rung| -> Result<Step, String> {
-        let timed = timed(gpu, rung, |launch| {
-            gpu.wait()?;
-            Ok(Deviation::between(&(launch.values)()?, &truth, tolerance))
-        });
+        let timed = (rung.prepare)(gpu)
+            .and_then(|mut launch| time(gpu, &mut launch, &truth, tolerance, RUNS));
         let (seconds, trouble) = match timed {
             Ok((_, off)) if !off.holds() => {
                 let (name, err) = (rung.name, off.err);
@@ -82,7 +83,10 @@ fn climbed(gpu: &'static Gpu, ladder: &Ladder, lang: Lang) -> Result<Climbed, St
                     "{name} is off by {err:.2e}, allowed is {tolerance:.2e}; nothing is timed until it is right"
                 ));
             }
-            Ok((seconds, _)) => (Some(seconds), None),
+            Ok((mut runs, _)) => {
+                runs.sort_by(f64::total_cmp);
+                (Some(runs[runs.len() / 2]), None)
+            }
             Err(trouble) => (None, Some(trouble.to_string())),
         };
         Ok(Step {
@@ -101,30 +105,4 @@ fn climbed(gpu: &'static Gpu, ladder: &Ladder, lang: Lang) -> Result<Climbed, St
         tensor_gflop_s: limits.tensor_gflop_s,
         steps: ladder.rungs.iter().map(step).collect::<Result<_, _>>()?,
     })
-}
-
-/// Launches of one run between two events.
-const LAUNCHES: usize = 20;
-
-/// The median of some runs, and how far the outputs of the last are off.
-fn timed(
-    gpu: &'static Gpu,
-    rung: &Rung,
-    check: impl Fn(&mut Launch) -> Result<Deviation, Trouble>,
-) -> Result<(f64, Deviation), Trouble> {
-    let mut launch = (rung.prepare)(gpu)?;
-    (launch.run)()?;
-    let first = check(&mut launch)?;
-    if !first.holds() {
-        return Ok((f64::NAN, first));
-    }
-    let mut runs = Vec::new();
-    while runs.len() < 9 {
-        let run = |launch: &mut Launch| (0..LAUNCHES).try_for_each(|_| (launch.run)());
-        let seconds = gpu.seconds(|| run(&mut launch))?;
-        gpu.wait()?;
-        runs.push(seconds / LAUNCHES as f64);
-    }
-    runs.sort_by(f64::total_cmp);
-    Ok((runs[runs.len() / 2], check(&mut launch)?))
 }

@@ -5,6 +5,7 @@
 //! in a child of this process, since a context does not survive a fork: see `check::isolate`.
 
 mod candidate;
+mod clock;
 mod ladder;
 mod launch;
 mod production;
@@ -17,24 +18,16 @@ pub use production::{Measured, Timed, measure};
 pub use starter::{signature, starter};
 
 use crate::lesson::Lesson;
-use crate::problem::{Arg, ArgKind, Problem};
+use crate::problem::{Arg, Problem};
 
 /// What the kernel is called: `attention`.
 pub fn name(lesson: &Lesson) -> String {
     lesson.id.replace('-', "_")
 }
 
-/// The axes of an argument or an output, in order.
-fn axes(kind: ArgKind) -> &'static str {
-    match kind {
-        ArgKind::Float(axes) | ArgKind::Int(axes) | ArgKind::OptionalBroadcast(axes) => axes,
-        ArgKind::Number => "",
-    }
-}
-
 /// Every axis that the problem names, once, in the order in which they come up.
 fn all_axes(problem: &Problem) -> Vec<&'static str> {
-    let args = problem.args.iter().map(|arg: &Arg| axes(arg.kind));
+    let args = problem.args.iter().map(|arg: &Arg| arg.kind.axes());
     let outputs = problem.outputs.iter().map(|(_, axes)| *axes);
     let mut all: Vec<&str> = Vec::new();
     for axis in args.chain(outputs).flat_map(str::split_whitespace) {

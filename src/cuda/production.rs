@@ -1,10 +1,12 @@
 //! The production kernel of a lesson on the GPU: checked, timed, and beside what the GPU can do.
 
+use super::clock::time;
 use crate::check;
-use crate::kernels::cuda::{self, Gpu, Trouble};
+use crate::kernels::cuda::{self, Gpu, Limits};
 use crate::lesson::Lesson;
-use crate::lessons::gpu::{Launch, OnGpu};
-use crate::problem::{Deviation, Work};
+use crate::lessons::gpu::{KERNELS, OnGpu};
+use crate::problem::{Problem, Work};
+use crate::tensor::Inputs;
 use crate::text::Lang;
 use crate::trace::Trace;
 use serde::{Deserialize, Serialize};
@@ -66,12 +68,10 @@ fn measured(lesson: &Lesson, seed: u64) -> Result<Measured, String> {
     let case = check::large(lesson.problem, seed);
     let work = (lesson.problem.production.work)(&case);
     let (limit_s, bound) = limits.limit(work.flops, work.bytes, limits.fma_gflop_s);
-    let known = crate::lessons::gpu::KERNELS
-        .iter()
-        .find(|known| known.lesson == lesson.id);
-    let kernel = known
-        .map(|known| timed(gpu, lesson, known, seed, work))
-        .transpose()?;
+    let known = KERNELS.iter().find(|known| known.lesson == lesson.id);
+    let inputs = || (lesson.problem.inputs)(&case);
+    let kernel = known.map(|known| timed(gpu, limits, lesson.problem, known, inputs(), work));
+    let kernel = kernel.transpose()?;
     Ok(Measured {
         gpu: gpu.name.clone(),
         copy_gb_s: limits.copy_gb_s,
@@ -85,42 +85,24 @@ fn measured(lesson: &Lesson, seed: u64) -> Result<Measured, String> {
 /// Checks the kernel on the large case, times it, and checks again.
 fn timed(
     gpu: &'static Gpu,
-    lesson: &Lesson,
+    limits: Limits,
+    problem: &Problem,
     known: &OnGpu,
-    seed: u64,
+    inputs: Inputs,
     work: Work,
 ) -> Result<Timed, String> {
-    let said = |trouble: Trouble| trouble.to_string();
-    let case = check::large(lesson.problem, seed);
-    let inputs = (known.rounded)((lesson.problem.inputs)(&case));
-    let truth = (lesson.problem.reference)(&inputs, &mut Trace::new());
-    let tolerance = (known.tolerance)(lesson.problem, &inputs);
-    let mut launch = (known.prepare)(gpu, &inputs).map_err(said)?;
-    let error = |launch: &mut Launch| -> Result<f64, String> {
-        gpu.wait().map_err(said)?;
-        let values = (launch.values)().map_err(said)?;
-        let truth = &truth[..values.len()];
-        let off = Deviation::between(&values, &truth.to_vec(), tolerance);
-        match off.holds() {
-            true => Ok(off.err),
-            false => Err(format!(
-                "the CUDA kernel is off by {:.3e}, allowed is {tolerance:.3e}; it is not timed until it is right",
-                off.err
-            )),
-        }
-    };
-    let once = |launch: &mut Launch| gpu.seconds(|| (launch.run)()).map_err(said);
-    // The first run warms.
-    once(&mut launch)?;
-    let first = error(&mut launch)?;
-    let mut runs = Vec::new();
-    while runs.len() < 20 {
-        let seconds = once(&mut launch)?;
-        gpu.wait().map_err(said)?;
-        runs.push(seconds);
+    let inputs = (known.rounded)(inputs);
+    let truth = (problem.reference)(&inputs, &mut Trace::new());
+    let tolerance = (known.tolerance)(problem, &inputs);
+    let timed = (known.prepare)(gpu, &inputs)
+        .and_then(|mut launch| time(gpu, &mut launch, &truth, tolerance, [20, 1]));
+    let (runs, off) = timed.map_err(|trouble| trouble.to_string())?;
+    if !off.holds() {
+        return Err(format!(
+            "the CUDA kernel is off by {:.3e}, allowed is {tolerance:.3e}; it is not timed until it is right",
+            off.err
+        ));
     }
-    error(&mut launch)?;
-    let limits = cuda::limits(gpu).map_err(said)?;
     let (bytes, peak_gflop_s) = match known.bits {
         16 => (work.bytes / 2.0, limits.tensor_gflop_s),
         _ => (work.bytes, limits.fma_gflop_s),
@@ -128,7 +110,7 @@ fn timed(
     let (limit_s, _) = limits.limit(work.flops, bytes, peak_gflop_s);
     Ok(Timed {
         name: known.name.to_string(),
-        error: first,
+        error: off.err,
         tolerance,
         runs,
         bytes,

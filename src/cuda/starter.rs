@@ -1,6 +1,6 @@
 //! The `.cu` file to fill in.
 
-use super::{all_axes, axes, name};
+use super::{all_axes, name};
 use crate::lesson::Lesson;
 use crate::problem::{ArgKind, Problem};
 use crate::text::Lang;
@@ -47,7 +47,7 @@ pub fn signature(lesson: &Lesson, lang: Lang) -> String {
 /// The whole file: one thread for each element of the first output, and nothing in it yet.
 pub fn starter(lesson: &Lesson, lang: Lang) -> String {
     let problem = lesson.problem;
-    let elements = match axes(ArgKind::Float(problem.outputs[0].1)) {
+    let elements = match problem.outputs[0].1 {
         "" => "1".to_string(),
         axes => axes.split_whitespace().collect::<Vec<_>>().join(" * "),
     };

@@ -10,4 +10,4 @@ pub use html::html;
 pub use json::json;
 pub use plot::{Curve, Plot, Style, label, ticks};
 pub use summary::{Summary, number, si};
-pub use traced::{Source, Traced, axes, guarded, traced};
+pub use traced::{Source, Traced, guarded, traced};

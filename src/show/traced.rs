@@ -62,16 +62,8 @@ impl Traced {
         let args = self.lesson.problem.args.iter();
         args.filter_map(|arg| match self.inputs.get(arg.name) {
             Value::Absent => None,
-            value => Some((arg.name, axes(arg.kind), value)),
+            value => Some((arg.name, arg.kind.axes(), value)),
         })
-    }
-}
-
-/// The axes of an argument; none for a number.
-pub fn axes(kind: ArgKind) -> &'static str {
-    match kind {
-        ArgKind::Float(axes) | ArgKind::Int(axes) | ArgKind::OptionalBroadcast(axes) => axes,
-        ArgKind::Number => "",
     }
 }
 
@@ -152,7 +144,7 @@ fn needed(problem: &Problem, source: &Source) -> f64 {
         scaled(&axes, step.value.shape())
     });
     let args = problem.args.iter().map(|arg| {
-        let axes: Vec<&str> = axes(arg.kind).split_whitespace().collect();
+        let axes: Vec<&str> = arg.kind.axes().split_whitespace().collect();
         scaled(&axes, inputs.get(arg.name).shape())
     });
     // The reference holds about as much again while it works.

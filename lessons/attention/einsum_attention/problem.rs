@@ -17,20 +17,6 @@ use rand::RngExt;
 
 crate::exercise!(x: tensor, memory: tensor, w_q: tensor, w_k: tensor, w_v: tensor, w_o: tensor, mask: optional);
 
-const fn arg(name: &'static str, axes: &'static str) -> Arg {
-    let kind = ArgKind::Float(axes);
-    Arg { name, kind }
-}
-
-const fn kind(id: &'static str, settings: &'static [(&'static str, usize)], about: Text) -> Kind {
-    Kind {
-        id,
-        about,
-        settings,
-        ragged: false,
-    }
-}
-
 /// Every axis of one size, so that no wrong name is refused.
 const SQUARE: &[(&str, usize)] = &[
     ("b", 4),
@@ -46,12 +32,12 @@ const SQUARE: &[(&str, usize)] = &[
 pub static PROBLEM: Problem = Problem {
     signature: "fn einsum_attention(x: &Tensor, memory: &Tensor, w_q: &Tensor, w_k: &Tensor, w_v: &Tensor, w_o: &Tensor, mask: Option<&Tensor>) -> Tensor",
     args: &[
-        arg("x", "b n d"),
-        arg("memory", "b m c"),
-        arg("w_q", "d h k"),
-        arg("w_k", "c h k"),
-        arg("w_v", "c h e"),
-        arg("w_o", "h e d"),
+        Arg::float("x", "b n d"),
+        Arg::float("memory", "b m c"),
+        Arg::float("w_q", "d h k"),
+        Arg::float("w_k", "c h k"),
+        Arg::float("w_v", "c h e"),
+        Arg::float("w_o", "h e d"),
         Arg {
             name: "mask",
             kind: ArgKind::OptionalBroadcast("b h n m"),
@@ -100,7 +86,7 @@ pub static PROBLEM: Problem = Problem {
         ),
     ],
     kinds: &[
-        kind(
+        Kind::new(
             "ordinary",
             &[],
             Text::new(
@@ -108,7 +94,7 @@ pub static PROBLEM: Problem = Problem {
                 "八个轴大小各不相同，无掩码",
             ),
         ),
-        kind(
+        Kind::new(
             "square",
             SQUARE,
             Text::new(
@@ -116,7 +102,7 @@ pub static PROBLEM: Problem = Problem {
                 "所有轴大小都是 4：轴名写错也不会报错",
             ),
         ),
-        kind(
+        Kind::new(
             "square-causal",
             &[
                 ("b", 4),
@@ -134,12 +120,12 @@ pub static PROBLEM: Problem = Problem {
                 "所有轴大小都是 4，因果掩码",
             ),
         ),
-        kind(
+        Kind::new(
             "self",
             &[("m", 5), ("c", 8), ("e", 4), ("self", 1)],
             Text::new("self-attention: the memory is x", "自注意力：memory 就是 x"),
         ),
-        kind(
+        Kind::new(
             "self-causal",
             &[
                 ("n", 6),
@@ -154,7 +140,7 @@ pub static PROBLEM: Problem = Problem {
                 "带因果掩码 [n m] 的自注意力",
             ),
         ),
-        kind(
+        Kind::new(
             "padding",
             &[("mask", 2), ("c", 8)],
             Text::new(
@@ -162,8 +148,8 @@ pub static PROBLEM: Problem = Problem {
                 "padding 掩码 [b 1 1 m]，x 与 memory 宽度相同",
             ),
         ),
-        kind("one-head", &[("h", 1)], Text::new("one head", "只有一个头")),
-        kind(
+        Kind::new("one-head", &[("h", 1)], Text::new("one head", "只有一个头")),
+        Kind::new(
             "tiny",
             &[
                 ("b", 1),
@@ -186,7 +172,7 @@ pub static PROBLEM: Problem = Problem {
             settings: &[("mask", 2)],
             ragged: true,
         },
-        kind(
+        Kind::new(
             "large-magnitude",
             &[("magnitude", 40)],
             Text::new(
