@@ -13,7 +13,6 @@ use crate::{bind, npz};
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::SystemTime;
 
 /// The learner's file.
 pub const FILE: Arg = Arg {
@@ -224,17 +223,11 @@ pub fn options(values: &Values) -> Result<Options, String> {
 
 /// Keeps a verdict for the map. Where progress cannot be kept, says so and goes on.
 pub fn record(session: &Session, report: &Report) {
-    let verdict = store::Verdict::of(report, now());
+    let verdict = store::Verdict::of(report, super::clock::now());
     let kept = Store::open_default().and_then(|mut store| store.record_verdict(&verdict));
     if let Err(trouble) = kept {
         let _ = writeln!(std::io::stderr(), "{}", trouble.get(session.lang));
     }
-}
-
-/// Milliseconds since 1970, UTC.
-pub fn now() -> i64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    since.map_or(0, |since| since.as_millis() as i64)
 }
 
 /// A progress bar on stderr; silent where that is no terminal.

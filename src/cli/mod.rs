@@ -3,6 +3,7 @@
 mod bench;
 mod check;
 mod claims;
+mod clock;
 mod completions;
 mod doctor;
 mod help;

@@ -298,7 +298,7 @@ impl<'a> Round<'a> {
             outcome: Outcome::of(score),
             score,
             seconds,
-            at: super::check::now(),
+            at: super::clock::now(),
         };
         if let Err(trouble) = store.record_answer(&answer) {
             let note = session.lang.pick("note", "注意");
