@@ -40,6 +40,8 @@ pub mod npz;
 pub mod problem;
 #[cfg(feature = "terminal")]
 pub mod quiz;
+#[cfg(feature = "terminal")]
+pub mod review;
 #[cfg(feature = "lessons")]
 pub mod show;
 #[cfg(feature = "terminal")]

@@ -19,6 +19,7 @@ mod quiz;
 pub mod repl;
 mod session;
 mod start;
+mod stats;
 mod trace;
 mod trace_text;
 mod transfer;

@@ -8,7 +8,7 @@ use std::error::Error;
 use std::path::Path;
 
 /// Colours that people tell apart whatever their eyes (Okabe and Ito 2008).
-const COLORS: [RGBColor; 5] = [
+pub const COLORS: [RGBColor; 5] = [
     RGBColor(0, 114, 178),
     RGBColor(213, 94, 0),
     RGBColor(0, 158, 115),
@@ -49,13 +49,7 @@ fn draw<DB: DrawingBackend>(
 where
     DB::ErrorType: 'static,
 {
-    // A machine without fonts still draws letters: this one is in the program.
-    register_font(
-        "sans-serif",
-        FontStyle::Normal,
-        epaint_default_fonts::UBUNTU_LIGHT,
-    )
-    .map_err(|_| "the built-in font cannot be read")?;
+    sans_serif()?;
     let [xs, ys] = plot.ranges().ok_or("there is nothing to draw")?;
     area.fill(&WHITE)?;
     let mut chart = ChartBuilder::on(&area)
@@ -104,6 +98,16 @@ where
         .draw()?;
     area.present()?;
     Ok(())
+}
+
+/// A machine without fonts still draws letters: this font is in the program.
+///
+/// # Errors
+/// Where it cannot be read, which a test rules out.
+pub fn sans_serif() -> Result<(), Box<dyn Error>> {
+    let font = epaint_default_fonts::UBUNTU_LIGHT;
+    let known = register_font("sans-serif", FontStyle::Normal, font);
+    known.map_err(|_| "the built-in font cannot be read".into())
 }
 
 /// The corner that is farthest from every curve: there the legend hides nothing.

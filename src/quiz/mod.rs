@@ -5,10 +5,12 @@
 pub mod draw;
 pub mod grade;
 pub mod parse;
+mod repair;
 
 pub use draw::{Body, Drawn, draw};
 pub use grade::{Grade, grade};
 pub use parse::parse;
+pub use repair::repair;
 
 use crate::text::Lang;
 

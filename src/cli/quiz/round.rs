@@ -1,176 +1,22 @@
-//! `llmlab quiz attention`: one question after another, each answer kept as soon as it is given.
+//! One question after another, each answer kept as soon as it is given.
 
-use super::verbs::{Arg, FORMAT, LESSON, Shape, Values, Verb};
-use super::{Asked, Session, wrap};
-use crate::lesson::Lesson;
+use super::{Posed, choose, note};
+use crate::cli::{Asked, Session, clock, wrap};
 use crate::quiz::{self, Body, Drawn, Grade, grade, letter};
+use crate::review::{Deck, Item, Rating};
 use crate::store::{Answer, Outcome, Store};
-use crate::text::{Lang, Text};
 use colored::Colorize;
-use rand::seq::index::sample;
-use rand::{RngExt, SeedableRng, rngs::StdRng};
-use std::process::ExitCode;
 use std::time::Instant;
 
-pub const VERB: Verb = Verb {
-    name: "quiz",
-    about: Text::new("test yourself on a lesson", "做一课的自测题"),
-    args: &[
-        LESSON,
-        Arg {
-            name: "seed",
-            shape: Shape::Option("N"),
-            about: Text::new(
-                "draw the same values and order again",
-                "重现同样的数值和顺序",
-            ),
-        },
-        Arg {
-            name: "questions",
-            shape: Shape::Option("N"),
-            about: Text::new("how many questions (default: all)", "题数（默认全部）"),
-        },
-        Arg {
-            name: "only",
-            shape: Shape::Many("ID"),
-            about: Text::new(
-                "only these questions, separated by commas",
-                "只做这些题，用逗号分隔",
-            ),
-        },
-        FORMAT,
-    ],
-    run,
-};
-
-fn run(session: &mut Session, values: &Values) -> Result<ExitCode, String> {
-    let lesson = values.lesson()?;
-    let seed = match values.number("seed")? {
-        Some(seed) => seed,
-        // Five digits at most: it is shown, and may be typed again.
-        None => rand::rng().random_range(0..100_000),
-    };
-    let questions = chosen(session, values, lesson, seed)?;
-    if values.json() {
-        session.say(json(lesson, seed, session.lang, &questions));
-        return Ok(ExitCode::SUCCESS);
-    }
-    let store = match Store::open_default() {
-        Ok(store) => Some(store),
-        Err(trouble) => {
-            let note = session.lang.pick("note", "注意");
-            session.say(fold(
-                session,
-                &format!("{}: {}", note.yellow(), trouble.get(session.lang)),
-                0,
-            ));
-            None
-        }
-    };
-    let mut round = Round {
-        lesson,
-        seed,
-        store,
-        score: 0.0,
-        done: Vec::new(),
-    };
-    round.run(session, &questions);
-    Ok(ExitCode::SUCCESS)
-}
-
-/// The lesson's questions that are asked, drawn.
-fn chosen(
-    session: &Session,
-    values: &Values,
-    lesson: &Lesson,
-    seed: u64,
-) -> Result<Vec<Drawn>, String> {
-    let file = format!("{}/quiz.toml", lesson.id);
-    let mut questions = quiz::parse(&file, lesson.quiz, lesson.problem.bugs)?;
-    let only = values.many("only");
-    let only: Vec<&str> = only
-        .iter()
-        .flat_map(|ids| ids.split([',', '，']))
-        .map(str::trim)
-        .collect();
-    for id in &only {
-        if !questions.iter().any(|question| question.id == *id) {
-            let known: Vec<&str> = questions
-                .iter()
-                .map(|question| question.id.as_str())
-                .collect();
-            let known = known.join(", ");
-            return Err(session.lang.pick(
-                format!(
-                    "{} has no question “{id}”; its questions are {known}",
-                    lesson.id
-                ),
-                format!("{} 没有题目“{id}”；它的题目有 {known}", lesson.id),
-            ));
-        }
-    }
-    if !only.is_empty() {
-        questions.retain(|question| only.contains(&question.id.as_str()));
-    }
-    if let Some(count) = values.number("questions")? {
-        let all = questions.len();
-        let count = usize::try_from(count).unwrap_or(all).clamp(1, all);
-        let kept = sample(&mut StdRng::seed_from_u64(seed), all, count).into_vec();
-        let mut at = 0..;
-        questions.retain(|_| at.next().is_some_and(|at| kept.contains(&at)));
-    }
-    Ok(questions
-        .iter()
-        .map(|question| quiz::draw(question, seed, session.lang))
-        .collect())
-}
-
-/// The questions with their right answers.
-fn json(lesson: &Lesson, seed: u64, lang: Lang, questions: &[Drawn]) -> String {
-    let questions: Vec<serde_json::Value> = questions
-        .iter()
-        .map(|question| {
-            let (shown, unit, tolerance) = match &question.body {
-                Body::Pick { options: shown, .. }
-                | Body::Order { steps: shown, .. }
-                | Body::Short(shown) => (Some(shown), None, None),
-                Body::Numeric {
-                    unit, tolerance, ..
-                } => (None, unit.as_ref(), Some(tolerance)),
-                Body::Shape(_) => (None, None, None),
-            };
-            serde_json::json!({
-                "id": question.id,
-                "kind": question.kind,
-                "ask": question.ask,
-                "code": question.code,
-                "options": shown,
-                "unit": unit,
-                "tolerance": tolerance,
-                "answer": question.answer(),
-                "why": question.why,
-            })
-        })
-        .collect();
-    let document = serde_json::json!({
-        "format": "llmlab-quiz",
-        "version": 1,
-        "lesson": lesson.id,
-        "seed": seed,
-        "lang": lang,
-        "questions": questions,
-    });
-    serde_json::to_string_pretty(&document).unwrap_or_default()
-}
-
-/// One quiz from its first question to the summary.
-struct Round<'a> {
-    lesson: &'a Lesson,
+/// One round from its first question to the summary.
+pub struct Round<'a> {
     seed: u64,
     store: Option<Store>,
+    deck: Deck,
+    today: i64,
     score: f64,
     /// The questions that were answered, with their scores.
-    done: Vec<(&'a Drawn, f64)>,
+    done: Vec<(&'a Posed, f64)>,
 }
 
 /// What a person did at a question.
@@ -181,9 +27,24 @@ enum Step {
 }
 
 impl<'a> Round<'a> {
-    fn run(&mut self, session: &mut Session, questions: &'a [Drawn]) {
+    pub fn new(seed: u64, store: Option<Store>, deck: Deck, today: i64) -> Round<'a> {
+        Round {
+            seed,
+            store,
+            deck,
+            today,
+            score: 0.0,
+            done: Vec::new(),
+        }
+    }
+
+    pub fn run(&mut self, session: &mut Session, questions: &'a [Posed]) {
         let lang = session.lang;
-        let title = self.lesson.title.get(lang);
+        let of_one = of_one(questions);
+        let title = match questions {
+            [first, ..] if of_one => first.lesson.title.get(lang),
+            _ => lang.pick("Quiz", "测验"),
+        };
         let (count, seed) = (questions.len(), self.seed);
         session.say(lang.pick(
             format!("{}: {count} questions, seed {seed}", title.bold()),
@@ -199,25 +60,38 @@ impl<'a> Round<'a> {
                     .to_string(),
             ),
         );
-        for (i, question) in questions.iter().enumerate() {
+        let mut left_early = false;
+        for (i, posed) in questions.iter().enumerate() {
             session.say("");
             let place = format!("{}/{count}", i + 1);
-            session.say(format!("{}  {}", place.bold(), question.id.dimmed()));
-            show(session, question);
+            let name = match of_one {
+                true => posed.drawn.id.clone(),
+                false => posed.name(),
+            };
+            session.say(format!("{}  {}", place.bold(), name.dimmed()));
+            show(session, &posed.drawn);
             let begun = Instant::now();
-            match self.ask(session, question) {
+            match self.ask(session, &posed.drawn) {
                 Step::Answered(typed, grade) => {
                     let seconds = begun.elapsed().as_secs_f64();
-                    self.keep(session, question, typed, &grade, seconds);
-                    self.say_outcome(session, question, &grade);
+                    self.keep(session, posed, typed, &grade, seconds);
+                    self.say_outcome(session, posed, &grade);
                 }
                 Step::Skipped => {
                     session.say(lang.pick("skipped", "已跳过").yellow().to_string());
                 }
-                Step::Quit => break,
+                Step::Quit => {
+                    left_early = true;
+                    break;
+                }
             }
         }
-        self.summary(session, questions);
+        if let Some(store) = self.store.as_mut().filter(|_| !left_early)
+            && let Err(trouble) = choose::end_round(store)
+        {
+            note(session, &trouble);
+        }
+        self.summary(session, questions, left_early);
     }
 
     /// Asks until an answer is understood.
@@ -278,41 +152,54 @@ impl<'a> Round<'a> {
     fn keep(
         &mut self,
         session: &Session,
-        question: &'a Drawn,
+        posed: &'a Posed,
         typed: String,
         grade: &Grade,
         seconds: f64,
     ) {
         let score = grade.score().unwrap_or_default();
         self.score += score;
-        self.done.push((question, score));
+        self.done.push((posed, score));
+        let item = Item::asked(&posed.drawn.id);
+        let rating = Rating::of(score);
+        self.deck.review(posed.lesson.id, item, self.today, rating);
         let Some(store) = &mut self.store else {
             return;
         };
         let answer = Answer {
             uid: String::new(),
-            lesson: self.lesson.id.to_string(),
-            question: question.id.clone(),
+            lesson: posed.lesson.id.to_string(),
+            question: posed.drawn.id.clone(),
             seed: self.seed,
             typed,
             outcome: Outcome::of(score),
             score,
             seconds,
-            at: super::clock::now(),
+            at: clock::now(),
         };
         if let Err(trouble) = store.record_answer(&answer) {
-            let note = session.lang.pick("note", "注意");
-            session.say(fold(
-                session,
-                &format!("{}: {}", note.yellow(), trouble.get(session.lang)),
-                0,
-            ));
+            note(session, &trouble);
             self.store = None;
         }
     }
 
-    fn say_outcome(&self, session: &Session, question: &Drawn, grade: &Grade) {
+    /// When the question comes back: `again in 2 days`. Nothing where nothing is kept.
+    fn comes_back(&self, session: &Session, posed: &Posed) -> String {
         let lang = session.lang;
+        let item = Item::asked(&posed.drawn.id);
+        let card = self.deck.card(posed.lesson.id, &item);
+        match card.filter(|_| self.store.is_some()) {
+            None => String::new(),
+            Some(card) => match card.due - self.today {
+                ..=1 => lang.pick("again tomorrow", "明天复习").to_string(),
+                days => lang.pick(format!("again in {days} days"), format!("{days} 天后复习")),
+            },
+        }
+    }
+
+    fn say_outcome(&self, session: &Session, posed: &Posed, grade: &Grade) {
+        let lang = session.lang;
+        let question = &posed.drawn;
         let verdict = match grade {
             Grade::Right => lang.pick("✓ right", "✓ 正确").green().bold().to_string(),
             Grade::Points { had, of } => {
@@ -336,7 +223,9 @@ impl<'a> Round<'a> {
             format!("score {score} of {done}"),
             format!("得分 {score}/{done}"),
         );
-        session.say(format!("{verdict}   {}", total.dimmed()));
+        let back = self.comes_back(session, posed);
+        let notes = [total, back].join("   ");
+        session.say(format!("{verdict}   {}", notes.trim_end().dimmed()));
         if let Grade::Wrong { hint } = grade {
             if let Some(hint) = hint {
                 session.say(fold(session, hint, 0));
@@ -347,7 +236,7 @@ impl<'a> Round<'a> {
         session.say(fold(session, &question.why, 0));
     }
 
-    fn summary(&self, session: &Session, questions: &[Drawn]) {
+    fn summary(&self, session: &Session, questions: &[Posed], left_early: bool) {
         let lang = session.lang;
         let (done, all) = (self.done.len(), questions.len());
         let kept = match self.store {
@@ -377,55 +266,88 @@ impl<'a> Round<'a> {
             ),
         };
         session.say(fold(session, &line.bold().to_string(), 0));
-        let missed: Vec<&(&Drawn, f64)> =
-            self.done.iter().filter(|(_, score)| *score < 1.0).collect();
-        let answered = |question: &&Drawn| self.done.iter().any(|(done, _)| done.id == question.id);
-        let left: Vec<&Drawn> = questions
+        let of_one = of_one(questions);
+        let missed: Vec<&Posed> = self
+            .done
             .iter()
-            .filter(|question| !answered(question))
+            .filter(|(_, score)| *score < 1.0)
+            .map(|(posed, _)| *posed)
             .collect();
-        let width = missed
-            .iter()
-            .map(|(question, _)| question.id.len())
-            .max()
-            .unwrap_or(0);
-        for (question, _) in &missed {
-            let first = question.ask.lines().next().unwrap_or_default();
-            let line = format!("  {} {:width$}  {first}", "✗".red(), question.id);
+        let answered = |posed: &&Posed| {
+            self.done
+                .iter()
+                .any(|(done, _)| std::ptr::eq(*done, *posed))
+        };
+        let left: Vec<&Posed> = questions.iter().filter(|posed| !answered(posed)).collect();
+        let name = |posed: &Posed| match of_one {
+            true => posed.drawn.id.clone(),
+            false => posed.name(),
+        };
+        let width = missed.iter().map(|posed| name(posed).len()).max();
+        // A long name does not push the question off a narrow screen.
+        let width = width.unwrap_or(0).min(session.width / 3);
+        for posed in &missed {
+            let first = posed.drawn.ask.lines().next().unwrap_or_default();
+            let line = format!("  {} {:width$}  {first}", "✗".red(), name(posed));
             session.say(fold(session, &line, width + 6));
         }
-        let next = |ids: Vec<&str>| {
-            session.command(&format!("quiz {} --only {}", self.lesson.id, ids.join(",")))
+        let again = |questions: &[&Posed]| {
+            let names: Vec<String> = questions.iter().map(|posed| name(posed)).collect();
+            let lesson = match questions {
+                [first, ..] if of_one => format!("{} ", first.lesson.id),
+                _ => String::new(),
+            };
+            session.command(&format!("quiz {lesson}--only {}", names.join(",")))
         };
         if !missed.is_empty() {
-            let command = next(
-                missed
-                    .iter()
-                    .map(|(question, _)| question.id.as_str())
-                    .collect(),
-            );
+            let command = again(&missed);
             session.say(lang.pick(
                 format!("The missed ones again: {command}"),
                 format!("重做错题：{command}"),
             ));
         }
         if !left.is_empty() {
-            let command = next(left.iter().map(|question| question.id.as_str()).collect());
+            let command = match left_early && self.store.is_some() {
+                true => session.command("quiz --resume"),
+                false => again(&left),
+            };
             session.say(lang.pick(
                 format!("Those left: {command}"),
                 format!("做剩下的题：{command}"),
             ));
         }
         if missed.is_empty() && left.is_empty() {
-            let passed = self.store.as_ref().and_then(|store| store.passed().ok());
-            let passed = passed.is_some_and(|passed| passed.iter().any(|id| id == self.lesson.id));
-            let command = session.command(&match passed {
-                true => "list".to_string(),
-                false => format!("start {}", self.lesson.id),
-            });
-            session.say(lang.pick(format!("Next: {command}"), format!("下一步：{command}")));
+            self.say_next(session, questions, of_one);
         }
     }
+
+    /// After a round without a mistake.
+    fn say_next(&self, session: &Session, questions: &[Posed], of_one: bool) {
+        let passed = self.store.as_ref().and_then(|store| store.passed().ok());
+        let passed = |id: &str| {
+            passed
+                .as_ref()
+                .is_some_and(|passed| passed.iter().any(|p| p == id))
+        };
+        let command = session.command(&match questions {
+            [first, ..] if of_one && !passed(first.lesson.id) => {
+                format!("start {}", first.lesson.id)
+            }
+            _ if of_one => "list".to_string(),
+            _ => "stats".to_string(),
+        });
+        session.say(
+            session
+                .lang
+                .pick(format!("Next: {command}"), format!("下一步：{command}")),
+        );
+    }
+}
+
+fn of_one(questions: &[Posed]) -> bool {
+    questions
+        .windows(2)
+        .all(|pair| pair[0].lesson.id == pair[1].lesson.id)
 }
 
 /// The question with what belongs to it.
@@ -501,6 +423,6 @@ fn right(question: &Drawn) -> String {
     }
 }
 
-fn fold(session: &Session, text: &str, indent: usize) -> String {
+pub fn fold(session: &Session, text: &str, indent: usize) -> String {
     wrap(text, session.width, indent)
 }
