@@ -40,7 +40,8 @@ pub fn readiness(deck: &Deck, scope: &Scope, today: i64, days: usize, pace: Pace
             .iter()
             .filter_map(|(lesson, item)| deck.card(lesson, item))
             .map(|card| card.recall(day))
-            .sum::<f64>();
+            // A sum over nothing would be −0.
+            .fold(0.0, |sum, recall| sum + recall);
         shares.push(known / scope.len().max(1) as f64);
     }
     shares

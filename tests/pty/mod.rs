@@ -5,6 +5,7 @@ use portable_pty::{Child, CommandBuilder, PtySize, native_pty_system};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// Long enough for a first build on a busy machine; `LLMLAB_PATIENCE` sets other seconds.
@@ -23,6 +24,7 @@ pub struct Terminal {
     child: Box<dyn Child + Send + Sync>,
     keys: Box<dyn Write + Send>,
     screen: Arc<Mutex<String>>,
+    reader: JoinHandle<()>,
     /// How much of the screen was read by `expect`.
     read: usize,
     _master: Box<dyn portable_pty::MasterPty + Send>,
@@ -36,9 +38,19 @@ impl Terminal {
 
     /// The same in a directory.
     pub fn start_in(dir: &Path, words: &[&str]) -> Terminal {
+        Terminal::start_with(dir, words, 100, &[])
+    }
+
+    /// The same with so many columns, and variables of its own.
+    pub fn start_with(
+        dir: &Path,
+        words: &[&str],
+        cols: u16,
+        variables: &[(&str, &Path)],
+    ) -> Terminal {
         let size = PtySize {
             rows: 40,
-            cols: 100,
+            cols,
             pixel_width: 0,
             pixel_height: 0,
         };
@@ -51,11 +63,14 @@ impl Terminal {
         command.env("LLMLAB_LANG", "en");
         command.env("NO_COLOR", "1");
         command.env("TERM", "xterm");
+        for (name, value) in variables {
+            command.env(name, value);
+        }
         let child = pair.slave.spawn_command(command).unwrap();
         let mut output = pair.master.try_clone_reader().unwrap();
         let screen = Arc::new(Mutex::new(String::new()));
         let writer = Arc::clone(&screen);
-        std::thread::spawn(move || {
+        let reader = std::thread::spawn(move || {
             let mut buffer = [0; 4096];
             while let Ok(count @ 1..) = output.read(&mut buffer) {
                 let text = String::from_utf8_lossy(&buffer[..count]);
@@ -66,6 +81,7 @@ impl Terminal {
             child,
             keys: pair.master.take_writer().unwrap(),
             screen,
+            reader,
             read: 0,
             _master: pair.master,
         }
@@ -126,12 +142,28 @@ impl Terminal {
         }
     }
 
+    /// What is on the screen by now.
+    pub fn shown(&self) -> String {
+        plain(&self.screen.lock().unwrap())
+    }
+
+    /// Ends the program as a power cut would.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.ends();
+    }
+
     /// Waits for the program's end, however that comes.
     pub fn ends(&mut self) {
         let start = Instant::now();
         while self.child.try_wait().unwrap().is_none() {
             assert!(start.elapsed() < patience(), "the program does not end");
             std::thread::sleep(Duration::from_millis(20));
+        }
+        // What it wrote last may still be on its way; a child of its own may hold the terminal open.
+        let end = Instant::now();
+        while !self.reader.is_finished() && end.elapsed() < Duration::from_secs(2) {
+            std::thread::sleep(Duration::from_millis(2));
         }
     }
 

@@ -155,7 +155,7 @@ fn run(session: &mut Session, values: &Values) -> Result<ExitCode, String> {
         session.say(fold(
             session,
             &session.lang.pick(
-                format!("Your last round is open ({count} questions left): {command} goes on with it. This one takes its place."),
+                format!("Your last round is open ({count} left): {command} goes on with it. This one takes its place."),
                 format!("上一轮还没做完（剩 {count} 题）：{command} 可以继续。开始这一轮后它会被取代。"),
             ),
             0,

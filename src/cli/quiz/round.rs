@@ -46,12 +46,14 @@ impl<'a> Round<'a> {
             _ => lang.pick("Quiz", "测验"),
         };
         let (count, seed) = (questions.len(), self.seed);
-        session.say(lang.pick(
+        let begin = lang.pick(
             format!("{}: {count} questions, seed {seed}", title.bold()),
             format!("{}：{count} 题，种子 {seed}", title.bold()),
-        ));
-        session.say(
-            lang.pick(
+        );
+        session.say(fold(session, &begin, 0));
+        session.say(fold(
+            session,
+            &lang.pick(
                 "? explains how to answer, s skips, q ends; every answer is kept at once"
                     .dimmed()
                     .to_string(),
@@ -59,7 +61,8 @@ impl<'a> Round<'a> {
                     .dimmed()
                     .to_string(),
             ),
-        );
+            0,
+        ));
         let mut left_early = false;
         for (i, posed) in questions.iter().enumerate() {
             session.say("");

@@ -111,6 +111,7 @@ fn curves(stats: &Stats, area: &Area, lang: Lang) -> Drawn {
         .y_desc(lang.pick("remembered, %", "记得的比例，%"))
         .axis_desc_style(("sans-serif", 17))
         .label_style(("sans-serif", 15))
+        .y_label_formatter(&|share| format!("{share:.0}"))
         .light_line_style(TRANSPARENT)
         .bold_line_style(BLACK.mix(0.12))
         .draw()?;

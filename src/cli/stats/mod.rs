@@ -68,7 +68,7 @@ struct Weak {
     lesson: &'static str,
     cards: usize,
     lapses: u32,
-    /// The mean over its cards.
+    /// The mean over its cards, tomorrow.
     recall: f64,
 }
 
@@ -115,7 +115,8 @@ impl Stats {
             if cards.is_empty() {
                 continue;
             }
-            let recall: f64 = cards.iter().map(|card| card.recall(today)).sum();
+            // What was missed today is still fresh: tomorrow tells.
+            let recall: f64 = cards.iter().map(|card| card.recall(today + 1)).sum();
             weakest.push(Weak {
                 lesson: lesson.id,
                 cards: cards.len(),

@@ -128,7 +128,7 @@ fn ready(stats: &Stats, session: &Session) -> String {
             "30 天",
         ],
     );
-    let widths = [11, 8, 6, 10, 6, 11, 6];
+    let widths = [11, 6, 9, 10, 6, 11, 7];
     let mut row = |cells: [&str; 7], bold: bool| {
         let mut line = pad(cells[0], widths[0]);
         for (cell, width) in cells.iter().zip(widths).skip(1) {
@@ -151,11 +151,19 @@ fn ready(stats: &Stats, session: &Session) -> String {
     } in &stats.tracks
     {
         let share = |share: f64| format!("{:.0} %", share * 100.0);
-        let [now, stop7, stop30] = [rest[0], rest[7], rest[30]].map(share);
+        let [tomorrow, stop7, stop30] = [rest[1], rest[7], rest[30]].map(share);
         let [daily7, daily30] = [daily[7], daily[30]].map(share);
         let asked = format!("{asked}/{all}");
         row(
-            [track.id(), &asked, &now, &stop7, &stop30, &daily7, &daily30],
+            [
+                track.id(),
+                &asked,
+                &tomorrow,
+                &stop7,
+                &stop30,
+                &daily7,
+                &daily30,
+            ],
             false,
         );
     }
