@@ -3,7 +3,7 @@
 
 mod pty;
 
-use llmlab::cli::columns;
+use llmlab::cli::{JSON, columns};
 use llmlab::lessons::LESSONS;
 use llmlab::quiz::{Body, draw, grade, letter, repair};
 use llmlab::store::{Store, Verdict};
@@ -234,7 +234,7 @@ fn a_round_that_was_left_or_killed_goes_on() {
     quiz.end();
     assert!(
         person
-            .says(&["quiz", "--resume"])
+            .refuses(&["quiz", "--resume"])
             .contains("no round was left open")
     );
 }
@@ -267,9 +267,26 @@ fn statistics_count_days_and_look_ahead() {
     }
     let stats = person.json(&["stats"]);
     assert_eq!(stats["streak"], 3);
-    assert_eq!(stats["days"]["2026-01-07"], 2);
+    assert_eq!(stats["days"][0]["date"], "2026-01-07");
+    assert_eq!(stats["days"][0]["count"], 2);
     assert_eq!(stats["weakest"][0]["lesson"], "attention");
     assert_eq!(stats["weakest"][0]["lapses"], 1);
+    let section = JSON.split("## `llmlab stats").nth(1).expect("a section");
+    for (name, value) in stats.as_object().unwrap() {
+        let row = value
+            .as_array()
+            .and_then(|rows| rows[0].as_object().cloned());
+        let columns = row
+            .into_iter()
+            .flatten()
+            .map(|(key, _)| format!("{name}[].{key}"));
+        for field in columns.chain([name.clone()]) {
+            assert!(
+                section.contains(&format!("| `{field}` |")),
+                "{field} is not described"
+            );
+        }
+    }
     let tracks = stats["tracks"].as_array().unwrap();
     assert_eq!(tracks.len(), 4);
     let phone = tracks.iter().find(|track| track["id"] == "phone").unwrap();

@@ -162,12 +162,13 @@ impl Stats {
             })
         });
         let days = self.activity.0.iter();
-        let days = days.map(|(day, count)| (clock::date(*day).to_string(), json!(count)));
+        let days = days
+            .map(|(day, count)| json!({ "date": clock::date(*day).to_string(), "count": count }));
         json!({
             "today": clock::date(self.today).to_string(),
             "streak": self.activity.streak(self.today),
             "longest_streak": self.activity.longest(),
-            "days": days.collect::<serde_json::Map<_, _>>(),
+            "days": days.collect::<Vec<_>>(),
             "due": self.due,
             "new_a_day": NEW,
             "tracks": tracks.collect::<Vec<_>>(),
