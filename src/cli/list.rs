@@ -30,18 +30,18 @@ pub const VERB: Verb = Verb {
         "every lesson, part by part, and what to do first",
         "分部分列出所有课程及先修课",
     ),
-    args: &[
-        Arg {
-            name: "track",
-            shape: Shape::OneOf(&["phone", "whiteboard", "leader", "algorithms"]),
-            about: Text::new(
-                "only one track: phone, whiteboard, leader or algorithms",
-                "只列一条路线：phone、whiteboard、leader 或 algorithms",
-            ),
-        },
-        FORMAT,
-    ],
+    args: &[TRACK, FORMAT],
     run,
+};
+
+/// `--track` of the verbs that work on many lessons.
+pub const TRACK: Arg = Arg {
+    name: "track",
+    shape: Shape::OneOf(&["phone", "whiteboard", "leader", "algorithms"]),
+    about: Text::new(
+        "only one track: phone, whiteboard, leader or algorithms",
+        "只列一条路线：phone、whiteboard、leader 或 algorithms",
+    ),
 };
 
 /// The lessons that this person has passed; none where no progress is kept.
