@@ -389,9 +389,13 @@ impl<'a> Round<'a> {
             .map(|(question, _)| question.id.len())
             .max()
             .unwrap_or(0);
+        let mark = match session.plain {
+            true => lang.pick("missed:", "答错：").red(),
+            false => "✗".red(),
+        };
         for (question, _) in &missed {
             let first = question.ask.lines().next().unwrap_or_default();
-            let line = format!("  {} {:width$}  {first}", "✗".red(), question.id);
+            let line = format!("  {mark} {:width$}  {first}", question.id);
             session.say(fold(session, &line, width + 6));
         }
         let next = |ids: Vec<&str>| {

@@ -103,7 +103,7 @@ fn progress(session: &mut Session, values: &Values) -> Result<ExitCode, String> 
     let export = export.map_err(|trouble| trouble.get(lang).to_string())?;
     let text = format!("{export:#}\n");
     let Some(file) = values.text("file").filter(|file| *file != "-") else {
-        session.say(text);
+        session.hand_over(&text);
         return Ok(ExitCode::SUCCESS);
     };
     write(session, values, "", file, text.as_bytes())?;
@@ -153,7 +153,7 @@ fn flashcards(session: &mut Session, values: &Values) -> Result<(), String> {
     if let Some(file) = values.text("csv") {
         let text = csv(&cards);
         if file == "-" {
-            session.say(text);
+            session.hand_over(&text);
         } else {
             write(session, values, "--csv ", file, text.as_bytes())?;
             say(session, file, "");

@@ -8,9 +8,14 @@ nothing of ours is in what it says.
 """
 
 import os
+import sqlite3
 import subprocess
 import sys
 import tempfile
+import zipfile
+
+# This file is called anki as well.
+sys.path.pop(0)
 
 from anki.collection import Collection, ImportAnkiPackageOptions, ImportAnkiPackageRequest
 from anki.utils import field_checksum, strip_html_media
@@ -64,9 +69,6 @@ with tempfile.TemporaryDirectory() as folder:
         sort, sum = collection.db.first("select sfld, csum from notes where id = ?", id)
         assert sum == field_checksum(front) and str(sort) == strip_html_media(front), note.guid
     # What stands in the package is what Anki computes itself.
-    import sqlite3
-    import zipfile
-
     for lang in ["en", "zh"]:
         zipfile.ZipFile(os.path.join(folder, lang + ".apkg")).extract("collection.anki2", folder + "/" + lang)
         for fields, sort, sum in sqlite3.connect(f"{folder}/{lang}/collection.anki2").execute(
