@@ -95,22 +95,19 @@ pub fn untabled(markdown: &str) -> String {
         } else if heads.is_empty() {
             heads = cells(text);
             // A list begins after an empty line.
-            out.push('\n');
+            if !out.ends_with("\n\n") {
+                out.push('\n');
+            }
             continue;
         } else if text.chars().all(|c| "|-: ".contains(c)) {
             continue;
         } else {
-            let said = cells(text)
-                .into_iter()
-                .enumerate()
-                .filter(|(_, cell)| !cell.is_empty());
-            let said =
-                said.map(
-                    |(i, cell)| match heads.get(i).filter(|head| i > 0 && !head.is_empty()) {
-                        Some(head) => format!("{head}: {cell}"),
-                        None => cell,
-                    },
-                );
+            let said = cells(text).into_iter().enumerate();
+            let said = said.filter(|(_, cell)| !cell.is_empty());
+            let said = said.map(|(i, cell)| match heads.get(i).map_or("", String::as_str) {
+                "" => cell,
+                head => format!("{head}: {cell}"),
+            });
             out += &format!("- {}", said.collect::<Vec<_>>().join("; "));
         }
         out.push('\n');
@@ -144,6 +141,9 @@ mod tests {
     #[test]
     fn tables_become_lists() {
         let table = "text\n\n| name | what |\n|---|---|\n| q | `a|b` |\n| k |  |\n\nmore";
-        assert_eq!(untabled(table), "text\n\n\n- q; what: `a|b`\n- k\n\nmore\n");
+        assert_eq!(
+            untabled(table),
+            "text\n\n- name: q; what: `a|b`\n- name: k\n\nmore\n"
+        );
     }
 }

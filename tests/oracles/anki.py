@@ -17,10 +17,12 @@ import zipfile
 # This file is called anki as well.
 sys.path.pop(0)
 
+import anki.lang
 from anki.collection import Collection, ImportAnkiPackageOptions, ImportAnkiPackageRequest
 from anki.utils import field_checksum, strip_html_media
 
 llmlab = sys.argv[1]
+anki.lang.set_lang("en")
 
 
 def export(path, lang, at, *more):
