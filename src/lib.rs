@@ -16,6 +16,8 @@ pub mod trace;
 pub mod bench;
 #[cfg(feature = "lessons")]
 pub mod bind;
+#[cfg(feature = "terminal")]
+pub mod cards;
 #[cfg(feature = "lessons")]
 pub mod check;
 #[cfg(feature = "terminal")]

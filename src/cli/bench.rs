@@ -95,7 +95,10 @@ fn run(session: &mut Session, values: &Values) -> Result<ExitCode, String> {
         let axes: Vec<&str> = axes.split(',').map(str::trim).collect();
         let result = growth(lesson, &axes, seed, budget, lang)?;
         let json = serde_json::json!(result).to_string();
-        let text = grown(&result, session.width, lang);
+        let text = match session.plain {
+            true => grown_in_words(&result, lang),
+            false => grown(&result, session.width, lang),
+        };
         return shown(session, values, text, json, &|lang| growing(&result, lang));
     }
     let learner = match values.text("file") {
@@ -104,7 +107,8 @@ fn run(session: &mut Session, values: &Values) -> Result<ExitCode, String> {
     };
     let result = bench(lesson, seed, budget, learner, lang)?;
     let json = serde_json::json!(result).to_string();
-    let text = text(&result, session.width, lang);
+    let bars = !session.plain;
+    let text = text(&result, session.width, bars, lang);
     shown(session, values, text, json, &|lang| roofline(&result, lang))
 }
 
@@ -130,7 +134,10 @@ fn shown(
     match values.json() {
         true => session.say(json),
         false => {
-            let plot = plot(lang).text(session.width, 11);
+            let plot = match session.plain {
+                true => plot(lang).words(),
+                false => plot(lang).text(session.width, 11),
+            };
             session.say(format!("{text}\n{plot}{saved}"));
         }
     }
@@ -259,6 +266,57 @@ fn grown(growth: &Growth, width: usize, lang: Lang) -> String {
     out
 }
 
+/// The same as a line for each size.
+fn grown_in_words(growth: &Growth, lang: Lang) -> String {
+    let axes = growth.settings.join("=");
+    let mut out = format!("{}: {}\n", growth.lesson, growth.kernel);
+    let memory = |bytes: Option<u64>| {
+        let bytes = bytes.map(|bytes| si(bytes as f64, "B"));
+        bytes.map_or(String::new(), |bytes| {
+            lang.pick(
+                format!(", extra memory {bytes}"),
+                format!("，额外内存 {bytes}"),
+            )
+        })
+    };
+    for point in &growth.points {
+        let (size, work) = (point.size, si(point.flops, "FLOP"));
+        let kernel = duration(point.kernel_s) + &memory(point.kernel_extra_bytes);
+        let reference = duration(point.reference_s) + &memory(point.reference_extra_bytes);
+        out += &lang.pick(
+            format!("{axes}={size}: {work}; kernel {kernel}; reference {reference}\n"),
+            format!("{axes}={size}：{work}；内核 {kernel}；参考实现 {reference}\n"),
+        );
+    }
+    let fitted = [
+        (lang.pick("FLOP", "FLOP"), growth.flops_exponent),
+        (
+            lang.pick("the kernel's time", "内核时间"),
+            growth.kernel_exponent,
+        ),
+        (
+            lang.pick("the kernel's extra memory", "内核额外内存"),
+            growth.kernel_memory_exponent,
+        ),
+        (
+            lang.pick("the reference's time", "参考实现时间"),
+            growth.reference_exponent,
+        ),
+        (
+            lang.pick("the reference's extra memory", "参考实现额外内存"),
+            growth.reference_memory_exponent,
+        ),
+    ];
+    for (what, exponent) in fitted {
+        let Some(exponent) = exponent else { continue };
+        out += &lang.pick(
+            format!("{what} grows like {axes} to the power of {exponent:.2}\n"),
+            format!("{what}按 {axes} 的 {exponent:.2} 次方增长\n"),
+        );
+    }
+    out
+}
+
 /// The seconds of a solution's runs on the large case. The judge runs it, so a wrong one is not
 /// timed.
 fn learner(session: &Session, lesson: &Lesson, file: &Path, seed: u64) -> Result<Learner, String> {
@@ -287,7 +345,7 @@ fn learner(session: &Session, lesson: &Lesson, file: &Path, seed: u64) -> Result
 }
 
 /// The measurement as text, with a bar for how near each comes to the limit.
-pub fn text(bench: &Bench, width: usize, lang: Lang) -> String {
+pub fn text(bench: &Bench, width: usize, bars: bool, lang: Lang) -> String {
     let settings = bench
         .settings
         .iter()
@@ -336,7 +394,7 @@ pub fn text(bench: &Bench, width: usize, lang: Lang) -> String {
     }
     out.push('\n');
     for row in &bench.rows {
-        out += &line(row, lang);
+        out += &line(row, bars, lang);
     }
     out
 }
@@ -400,7 +458,7 @@ fn on_gpu(gpu: &Measured, lang: Lang) -> String {
     )
 }
 
-fn line(row: &Row, lang: Lang) -> String {
+fn line(row: &Row, bars: bool, lang: Lang) -> String {
     let name = match row.name {
         "reference" => lang.pick("reference", "参考实现"),
         "kernel" => lang.pick("kernel", "内核"),
@@ -420,7 +478,10 @@ fn line(row: &Row, lang: Lang) -> String {
         }
     };
     let filled = ((30.0 * row.of_limit).round() as usize).min(30);
-    let bar = format!("{}{}", "█".repeat(filled), "·".repeat(30 - filled));
+    let bar = match bars {
+        true => format!("{}{} ", "█".repeat(filled), "·".repeat(30 - filled)),
+        false => String::new(),
+    };
     let (percent, copy, fma) = (
         100.0 * row.of_limit,
         100.0 * row.of_copy,
@@ -431,7 +492,7 @@ fn line(row: &Row, lang: Lang) -> String {
         format!("达到极限的 {percent:.1} %"),
     );
     format!(
-        "{} {:>9}  {}\n  {} {of_limit}\n  {:.1} GFLOP/s ({fma:.1} % {peak})  {:.1} GB/s ({copy:.1} % copy)\n",
+        "{} {:>9}  {}\n  {}{of_limit}\n  {:.1} GFLOP/s ({fma:.1} % {peak})  {:.1} GB/s ({copy:.1} % copy)\n",
         markdown::pad(name, 10).cyan(),
         duration(row.median_s),
         spread.dimmed(),

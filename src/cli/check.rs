@@ -118,7 +118,13 @@ fn run(session: &mut Session, values: &Values) -> Result<ExitCode, String> {
 
 /// Prints a verdict, folded to the width of the terminal.
 pub fn show(session: &Session, lesson: &Lesson, report: &Report) {
-    for line in render(lesson, report, session.prompt(), session.lang).lines() {
+    let text = render(lesson, report, session.prompt(), session.lang);
+    for (i, line) in text.lines().enumerate() {
+        // The stages stand in the first line.
+        let line = match session.plain && i == 0 {
+            true => &line.replace(" · ", session.lang.pick("; ", "；")),
+            false => line,
+        };
         let indent = line.len() - line.trim_start().len();
         session.say(wrap(line, session.width, indent + 2));
     }
@@ -134,10 +140,13 @@ pub fn judge(
     file: &Path,
     options: &Options,
 ) -> Result<Report, Refusal> {
-    let mut bar = Bar::new(session.lang.pick(
-        "first use on this machine: compiling the library, about 10 s",
-        "本机首次使用：正在编译库，约 10 秒",
-    ));
+    let mut bar = Bar::new(
+        session,
+        session.lang.pick(
+            "first use on this machine: compiling the library, about 10 s",
+            "本机首次使用：正在编译库，约 10 秒",
+        ),
+    );
     let report = lab::check_file(session, lesson, file, options, &mut |at| bar.show(at));
     bar.clear();
     let report = report?;
@@ -230,15 +239,18 @@ pub fn record(session: &Session, report: &Report) {
     }
 }
 
-/// A progress bar on stderr; silent where that is no terminal.
+/// A progress bar on stderr; silent where that is no terminal, and for a screen reader.
 pub struct Bar {
+    quiet: bool,
     title: &'static str,
     words: String,
 }
 
 impl Bar {
-    pub fn new(title: &'static str) -> Bar {
+    pub fn new(session: &Session, title: &'static str) -> Bar {
         Bar {
+            // A screen reader would read every step of it.
+            quiet: session.plain || !std::io::stderr().is_terminal(),
             title,
             words: String::new(),
         }
@@ -250,7 +262,7 @@ impl Bar {
 
     /// Shows words in the bar's place.
     pub fn say(&mut self, words: &str) {
-        if std::io::stderr().is_terminal() && self.words != words {
+        if !self.quiet && self.words != words {
             self.words = words.to_string();
             let _ = write!(std::io::stderr(), "\r\x1b[K{words}");
         }

@@ -40,11 +40,14 @@ fn run(session: &mut Session, values: &Values) -> Result<ExitCode, String> {
         session.say(serde_json::json!({ "ok": well, "checks": checks }).to_string());
     } else {
         for check in &checks {
-            session.say(row(check, session.width));
+            session.say(row(check, session));
         }
         let lang = session.lang;
         session.say(match well {
             true => lang.pick("\nall is well", "\n一切正常").green().to_string(),
+            false if session.plain => lang
+                .pick("\nsee the lines with fix", "\n请按“修复”各行处理")
+                .to_string(),
             false => lang
                 .pick("\nsee the lines with →", "\n请按带 → 的行修复")
                 .yellow()
@@ -57,7 +60,24 @@ fn run(session: &mut Session, values: &Values) -> Result<ExitCode, String> {
     })
 }
 
-fn row(check: &Check, width: usize) -> String {
+fn row(check: &Check, session: &Session) -> String {
+    let (width, lang) = (session.width, session.lang);
+    if session.plain {
+        let state = match check.ok {
+            true => lang.pick("well", "正常"),
+            false => lang.pick("to be mended", "需要修复"),
+        };
+        let fix = check
+            .fix
+            .iter()
+            .map(|fix| lang.pick(format!("\n  fix: {fix}"), format!("\n  修复：{fix}")));
+        return format!(
+            "{}: {state}; {}{}",
+            check.name,
+            check.found,
+            fix.collect::<String>()
+        );
+    }
     let mark = if check.ok { "✓".green() } else { "✗".red() };
     let name = markdown::pad(check.name, 10);
     let mut out = wrap(
@@ -94,12 +114,10 @@ pub fn checks(session: &Session) -> Vec<Check> {
     vec![
         fine(
             "llmlab",
-            format!(
-                "{} · {} {}",
-                env!("CARGO_PKG_VERSION"),
-                LESSONS.len(),
-                lang.pick("lessons", "课")
-            ),
+            session.beside(&[
+                env!("CARGO_PKG_VERSION").to_string(),
+                format!("{} {}", LESSONS.len(), lang.pick("lessons", "课")),
+            ]),
         ),
         fine("cpu", cpu()),
         fine("threads", threads().to_string()),

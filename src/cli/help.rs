@@ -1,7 +1,7 @@
 //! `llmlab help`: what there is, from the verb table.
 
+use super::Session;
 use super::verbs::{self, Arg, Shape, Values, Verb};
-use super::{Session, markdown};
 use crate::text::{Lang, Text};
 use std::process::ExitCode;
 
@@ -28,7 +28,10 @@ pub const SCHEMA: Verb = Verb {
     ),
     args: &[],
     run: |session, _| {
-        session.page(JSON);
+        session.page(&match session.plain {
+            true => super::plain::untabled(JSON),
+            false => JSON.to_string(),
+        });
         Ok(ExitCode::SUCCESS)
     },
 };
@@ -38,7 +41,7 @@ pub const JSON: &str = include_str!("json.md");
 
 fn run(session: &mut Session, values: &Values) -> Result<ExitCode, String> {
     match values.text("topic") {
-        Some("json") => session.page(&markdown::render(JSON, session.width.min(100))),
+        Some("json") => session.page(&session.markdown(JSON, session.width.min(100))),
         topic => session.page(&text(topic, session.lang)?),
     }
     Ok(ExitCode::SUCCESS)

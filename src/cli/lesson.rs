@@ -50,8 +50,8 @@ fn text(session: &Session, lesson: &Lesson) -> String {
         let needs = lesson.needs.join(", ");
         about.insert(0, format!("{}: {needs}", lang.pick("needs", "先修")));
     }
-    let header = markdown::flow(&about.join(" · "), width, "");
-    let body = markdown::render(lesson.text.get(lang), width);
+    let header = markdown::flow(&session.beside(&about), width, "");
+    let body = session.markdown(lesson.text.get(lang), width);
     let mut out = format!(
         "{}\n\n{body}\n{}\n",
         header.dimmed(),

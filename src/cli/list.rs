@@ -30,18 +30,18 @@ pub const VERB: Verb = Verb {
         "every lesson, part by part, and what to do first",
         "分部分列出所有课程及先修课",
     ),
-    args: &[
-        Arg {
-            name: "track",
-            shape: Shape::OneOf(&["phone", "whiteboard", "leader", "algorithms"]),
-            about: Text::new(
-                "only one track: phone, whiteboard, leader or algorithms",
-                "只列一条路线：phone、whiteboard、leader 或 algorithms",
-            ),
-        },
-        FORMAT,
-    ],
+    args: &[TRACK, FORMAT],
     run,
+};
+
+/// `--track` of the verbs that work on many lessons.
+pub const TRACK: Arg = Arg {
+    name: "track",
+    shape: Shape::OneOf(&["phone", "whiteboard", "leader", "algorithms"]),
+    about: Text::new(
+        "only one track: phone, whiteboard, leader or algorithms",
+        "只列一条路线：phone、whiteboard、leader 或 algorithms",
+    ),
 };
 
 /// The lessons that this person has passed; none where no progress is kept.
@@ -110,6 +110,14 @@ pub fn map(session: &Session, passed: &[String]) -> String {
     for track in Track::ALL {
         let lessons = on_track(Some(track.id()));
         let passed = lessons.iter().filter(|lesson| done(lesson)).count();
+        if session.plain {
+            let (id, all, about) = (track.id(), lessons.len(), track_about(track).get(lang));
+            out += &lang.pick(
+                format!("  {id}: {passed} of {all} passed; {about}\n"),
+                format!("  {id}：{all} 课中已通过 {passed} 课；{about}\n"),
+            );
+            continue;
+        }
         let count = format!("{passed}/{}", lessons.len());
         let name = markdown::pad(track.id(), 11);
         let about = track_about(track).get(lang);
@@ -149,10 +157,34 @@ fn rows(lessons: &[&Lesson], passed: &[String], session: &Session) -> String {
             part = Some(lesson.part);
             out += &format!("{}\n", lesson.part.title().get(session.lang).bold());
         }
-        out += &row(lesson, passed, session.lang, session.width);
+        out += &match session.plain {
+            true => sentence(lesson, passed, session.lang),
+            false => row(lesson, passed, session.lang, session.width),
+        };
         out.push('\n');
     }
     out
+}
+
+/// One lesson in words.
+fn sentence(lesson: &Lesson, passed: &[String], lang: Lang) -> String {
+    let mut facts = vec![lesson.title.get(lang).to_string()];
+    if passed.iter().any(|id| id == lesson.id) {
+        facts.push(lang.pick("passed", "已通过").to_string());
+    }
+    if let Some(parent) = parent(lesson) {
+        let id = parent.id;
+        facts.push(lang.pick(
+            format!("a further exercise of {id}"),
+            format!("{id} 的另一道练习"),
+        ));
+    }
+    if !lesson.needs.is_empty() {
+        let first = lesson.needs.join(lang.pick(", ", "、"));
+        facts.push(lang.pick(format!("do first: {first}"), format!("先修：{first}")));
+    }
+    let facts = facts.join(lang.pick("; ", "；"));
+    format!("  {}{}{facts}", lesson.id, lang.pick(": ", "："))
 }
 
 /// One lesson on one line, cut at the width: its title, and what to do first.

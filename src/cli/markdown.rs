@@ -230,6 +230,15 @@ fn paint(line: &[(char, Style)]) -> String {
 
 /// The cells of a table row; `\|` and a bar inside `code` are text.
 fn cells(row: &str) -> Vec<Styled> {
+    let cells = split(row);
+    let cells = cells.iter();
+    cells
+        .map(|cell| inline(cell.trim(), Style::Plain))
+        .collect()
+}
+
+/// The text of each cell of a row.
+pub fn split(row: &str) -> Vec<String> {
     let row = row.trim().trim_start_matches('|');
     let row = row.strip_suffix('|').unwrap_or(row);
     let mut cells = vec![String::new()];
@@ -244,9 +253,6 @@ fn cells(row: &str) -> Vec<Styled> {
         escaped = c == '\\';
     }
     cells
-        .iter()
-        .map(|cell| inline(cell.trim(), Style::Plain))
-        .collect()
 }
 
 /// A table whose widest columns give way, down to 6 columns each, until it fits.

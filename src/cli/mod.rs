@@ -14,6 +14,7 @@ pub mod markdown;
 mod model;
 mod new_lesson;
 mod picture;
+mod plain;
 mod quiz;
 #[cfg(feature = "repl")]
 pub mod repl;
@@ -52,6 +53,9 @@ pub fn main() -> ExitCode {
         Ok((verb, matches)) => {
             let values = Values(&matches);
             session.color(values.text("color"));
+            // What programs read stays as it is.
+            let for_people = matches!(values.text("format"), None | Some("text"));
+            session.plain(for_people && verbs::asked_plain(values.flag("plain")));
             session.finish(|session| (verb.run)(session, &values))
         }
         Err(error) => session.refuse(&error),

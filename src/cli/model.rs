@@ -1,7 +1,7 @@
 //! `llmlab model`: the small model, and what the lessons' methods do to it.
 
+use super::Session;
 use super::verbs::{FORMAT, Values, Verb};
-use super::{Session, markdown};
 use crate::lessons::methods::{Report, Row, report};
 use crate::text::{Lang, Text};
 use crate::tiny::{LENGTH, Tiny, VOCAB, entropy_rate};
@@ -19,10 +19,8 @@ pub const VERB: Verb = Verb {
         let report = report();
         match values.json() {
             true => session.say(json(&report, session.lang).to_string()),
-            false => session.page(&markdown::render(
-                &text(&report, session.lang),
-                session.width.min(100),
-            )),
+            false => session
+                .page(&session.markdown(&text(&report, session.lang), session.width.min(100))),
         }
         Ok(ExitCode::SUCCESS)
     },

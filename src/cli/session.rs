@@ -1,5 +1,7 @@
 //! What every verb needs: the language, the width, where answers come from.
 
+use super::markdown;
+use super::plain::{plain, untabled};
 use crate::text::{Lang, Text};
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
@@ -22,6 +24,8 @@ pub struct Session {
     pub width: usize,
     /// The terminal's height in lines; none where output is piped.
     pub height: Option<usize>,
+    /// Whether everything is said in words, for a screen reader: `--plain`.
+    pub plain: bool,
     /// Whether a verb runs inside the REPL, where commands start with `:`.
     pub in_repl: bool,
     ask: Box<dyn FnMut(&str) -> Asked>,
@@ -38,6 +42,7 @@ impl Session {
             height: size
                 .map(|(_, height)| height.0 as usize)
                 .filter(|height| *height > 0),
+            plain: false,
             in_repl: false,
             ask: Box::new(ask_stdin),
         };
@@ -53,6 +58,30 @@ impl Session {
             Some("never") => false,
             _ => auto,
         });
+    }
+
+    /// Says everything in words from now on, or not.
+    pub fn plain(&mut self, plain: bool) {
+        self.plain = plain;
+        if plain {
+            self.color(Some("never"));
+        }
+    }
+
+    /// Facts beside each other on one line.
+    pub fn beside(&self, facts: &[String]) -> String {
+        facts.join(match self.plain {
+            true => self.lang.pick("; ", "；"),
+            false => " · ",
+        })
+    }
+
+    /// Markdown as lines of at most `width` columns.
+    pub fn markdown(&self, text: &str, width: usize) -> String {
+        match self.plain {
+            true => markdown::render(&untabled(text), width),
+            false => markdown::render(text, width),
+        }
     }
 
     /// Takes answers from elsewhere (the REPL's line editor).
@@ -84,13 +113,16 @@ impl Session {
 
     /// Prints a line; a closed pipe (`llmlab list | head -1`) ends the program quietly.
     pub fn say(&self, text: impl AsRef<str>) {
-        if writeln!(
-            std::io::stdout(),
-            "{}",
-            text.as_ref().trim_end_matches('\n')
-        )
-        .is_err()
-        {
+        let text = text.as_ref().trim_end_matches('\n');
+        match self.plain {
+            true => self.hand_over(&plain(text, self.lang)),
+            false => self.hand_over(text),
+        }
+    }
+
+    /// Prints a text for programs as it is.
+    pub fn hand_over(&self, text: &str) {
+        if writeln!(std::io::stdout(), "{}", text.trim_end_matches('\n')).is_err() {
             std::process::exit(0);
         }
     }
@@ -100,7 +132,7 @@ impl Session {
         let long = self
             .height
             .is_some_and(|lines| text.lines().count() >= lines);
-        if self.in_repl || !long || !through_pager(text) {
+        if self.in_repl || self.plain || !long || !through_pager(text) {
             self.say(text);
         }
     }

@@ -86,12 +86,11 @@ fn run(session: &mut Session, values: &Values) -> Result<ExitCode, String> {
         Some("json") => session.say(json(&run, values.flag("values")).to_string()),
         Some("html") => session.say(html(&run)),
         _ => {
-            session.say(trace_text::text(
-                &run,
-                session.width,
-                values.flag("values"),
-                lang,
-            ));
+            let (width, shown) = (session.width, values.flag("values"));
+            session.say(match session.plain {
+                true => trace_text::sentences(&run, width, shown, lang),
+                false => trace_text::text(&run, width, shown, lang),
+            });
             if let Some(path) = values.text("save") {
                 session.say(lang.pick(format!("saved to {path}"), format!("已保存到 {path}")));
             }

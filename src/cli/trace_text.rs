@@ -59,6 +59,40 @@ pub fn text(run: &Traced, width: usize, values: bool, lang: Lang) -> String {
     out
 }
 
+/// The same in words: a line for each step.
+pub fn sentences(run: &Traced, width: usize, values: bool, lang: Lang) -> String {
+    let mut out = header(run, usize::MAX, lang).replace(" · ", lang.pick("; ", "；"));
+    for (i, step) in (1..).zip(run.trace.steps()) {
+        let [_, name, formula, _, sizes, flops, summary, note] = cells(i, step);
+        let head = lang.pick(
+            format!("step {i}, {name}: {formula}"),
+            format!("第 {i} 步 {name}：{formula}"),
+        );
+        let axes = match step.spec.split_once("->") {
+            Some((from, to)) => {
+                let (from, to) = (from.trim(), to.trim());
+                lang.pick(
+                    format!("axes {from} become {to}"),
+                    format!("轴 {from} 变为 {to}"),
+                )
+            }
+            None => step.spec.clone(),
+        };
+        let sizes = lang.pick(format!("sizes {sizes}"), format!("大小 {sizes}"));
+        let facts = [head, axes, sizes, flops, summary.trim().to_string(), note];
+        let facts: Vec<String> = facts.into_iter().filter(|fact| !fact.is_empty()).collect();
+        out += &format!("{}\n", facts.join(lang.pick("; ", "；")));
+        if values {
+            out += &array(&step.value, width);
+        }
+    }
+    if run.flops() > 0 {
+        let total = si(run.flops() as f64, "FLOP");
+        out += &format!("{} {total}\n", lang.pick("total", "合计"));
+    }
+    out
+}
+
 fn cells(i: usize, step: &Step) -> [String; CELLS] {
     let sizes: Vec<String> = step.value.shape().iter().map(ToString::to_string).collect();
     [

@@ -203,6 +203,7 @@ pub fn parse_in(
     words: Vec<OsString>,
 ) -> Result<(&'static Verb, ArgMatches), clap::Error> {
     let color = match asked(&words, "--color").as_deref().and_then(OsStr::to_str) {
+        _ if asked_plain(words.iter().any(|word| word == "--plain")) => clap::ColorChoice::Never,
         Some("always") => clap::ColorChoice::Always,
         Some("never") => clap::ColorChoice::Never,
         _ => clap::ColorChoice::Auto,
@@ -222,6 +223,11 @@ pub fn asked_lang(words: &[OsString]) -> Lang {
     let asked = asked(words, "--lang");
     let asked = asked.as_deref().and_then(OsStr::to_str);
     asked.and_then(Lang::parse).unwrap_or_else(Lang::from_env)
+}
+
+/// Whether texts are for a screen reader: `--plain` stands there, or `LLMLAB_PLAIN` is set.
+pub fn asked_plain(flag: bool) -> bool {
+    flag || std::env::var("LLMLAB_PLAIN").is_ok_and(|value| !["", "0"].contains(&value.trim()))
 }
 
 /// The value of a global option, wherever it stands.
@@ -275,6 +281,18 @@ pub fn command(lang: Lang) -> clap::Command {
             )
             .value_parser(["auto", "always", "never"])
             .value_name("WHEN")
+            .global(true),
+        )
+        .arg(
+            option_arg(
+                "plain",
+                lang.pick(
+                    "for screen readers: words only, no colour, marks, tables or pager (also LLMLAB_PLAIN=1)",
+                    "供读屏软件使用：只有文字，没有颜色、符号、表格和分页（也可设置 LLMLAB_PLAIN=1）",
+                ),
+                lang,
+            )
+            .action(clap::ArgAction::SetTrue)
             .global(true),
         )
         .arg(

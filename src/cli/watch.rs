@@ -34,7 +34,9 @@ fn run(session: &mut Session, values: &Values) -> Result<ExitCode, String> {
         if changed || std::mem::take(&mut first) {
             first = false;
             let rule = "─".repeat(session.width.min(72) - 10);
-            session.say(format!("── {} {rule}", clock()).dimmed().to_string());
+            let rules = ["── ", &format!(" {rule}")]
+                .map(|rule| if session.plain { "" } else { rule }.to_string());
+            session.say(rules.join(&clock()).dimmed().to_string());
             match judge(session, lesson, &path, &options) {
                 Err(_) if interrupted() => return Ok(ExitCode::SUCCESS),
                 Ok(report) => check::show(session, lesson, &report),

@@ -154,7 +154,7 @@ fn parts(text: &str) -> Vec<Part> {
 }
 
 /// The rest of a terminal's escape sequence: `[31m`, or a link's `]8;;…` up to its end.
-fn escape(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) -> String {
+pub fn escape(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) -> String {
     let mut code = String::new();
     let link = match chars.peek() {
         Some('[') => false,

@@ -12,6 +12,8 @@ pub struct Drawn {
     pub id: String,
     pub kind: &'static str,
     pub lang: Lang,
+    /// The values that were drawn, by name.
+    pub values: Vec<(String, f64)>,
     pub ask: String,
     pub why: String,
     /// The snippet of a `bug` question.
@@ -110,6 +112,10 @@ pub fn draw(question: &Question, seed: u64, lang: Lang) -> Drawn {
         id: question.id.clone(),
         kind: question.kind.id(),
         lang,
+        values: values
+            .iter()
+            .map(|(name, value)| (name.to_string(), *value))
+            .collect(),
         ask: with(question.ask.get(lang), &values),
         why: String::new(),
         code: match &question.kind {

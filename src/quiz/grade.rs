@@ -332,7 +332,9 @@ fn shape(want: &[usize], text: &str, lang: Lang) -> Grade {
         .trim_start_matches("torch.size")
         .trim_start_matches("shape");
     let bare = bare.trim_matches(|c: char| " =:.".contains(c));
-    let is_scalar = ["scalar", "标量", "0d", "0-d"].contains(&bare)
+    // `n = 8` is as good as `n=8`.
+    let bare = &bare.replace(" =", "=").replace("= ", "=");
+    let is_scalar = ["scalar", "标量", "0d", "0-d"].contains(&bare.as_str())
         || !bare.is_empty() && bare.chars().all(|c| "()[] ".contains(c));
     let mut got = Vec::new();
     if !is_scalar {
@@ -415,7 +417,9 @@ fn numeric(want: f64, unit: Option<&str>, tolerance: f64, text: &str, lang: Lang
     ];
     let times = factors.iter().find(|&&factor| near(got / factor));
     let part = factors.iter().find(|&&factor| near(got * factor));
-    let hint = if got != 0.0 && near(-got) {
+    let hint = if let Some(confused) = confusion(got, want, unit, tolerance, lang) {
+        Some(confused)
+    } else if got != 0.0 && near(-got) {
         Some(
             lang.pick("The sign is the other way.", "符号反了。")
                 .to_string(),
@@ -438,6 +442,93 @@ fn numeric(want: f64, unit: Option<&str>, tolerance: f64, text: &str, lang: Lang
     Grade::Wrong { hint }
 }
 
+/// The sentence for a number that is right in another count: 1000 for 1024, bits for bytes, a
+/// fraction for percent.
+fn confusion(
+    got: f64,
+    want: f64,
+    unit: Option<&str>,
+    tolerance: f64,
+    lang: Lang,
+) -> Option<String> {
+    let ratio = got / want;
+    // Steps of 1.024 are told apart, however generous the question is.
+    let is = |factor: f64| (ratio - factor).abs() <= tolerance.clamp(1e-9, 0.008) * factor;
+    let Some(unit) = unit else {
+        let percent = is(100.0) && want > 0.0 && want <= 1.0;
+        return percent.then(|| {
+            lang.pick(
+                "That is in percent; the fraction is asked for.",
+                "这是百分数；题目要的是小数。",
+            )
+            .to_string()
+        });
+    };
+    if unit == "%" && is(0.01) {
+        let sentence = lang.pick(
+            "That is the fraction; percent is asked for.",
+            "这是小数；题目要的是百分数。",
+        );
+        return Some(sentence.to_string());
+    }
+    let steps = (1..=4).find(|&power| is(1.024_f64.powi(power)) || is(1.024_f64.powi(-power)));
+    if steps.is_some() {
+        let thousands = match counting(unit)? {
+            Counting::In1024 => false,
+            Counting::In1000 => true,
+            Counting::One => ratio > 1.0,
+        };
+        return Some(match thousands {
+            true => lang.pick(
+                format!("You used 1024 for 1000: {unit} counts in thousands."),
+                format!("你用了 1024，应为 1000：{unit} 按 1000 进位。"),
+            ),
+            false => lang.pick(
+                format!("You used 1000 for 1024: {unit} counts in steps of 1024."),
+                format!("你用了 1000，应为 1024：{unit} 按 1024 进位。"),
+            ),
+        });
+    }
+    let eightfold = match measure(unit)?.0 {
+        Base::Bit if unit.to_lowercase().contains("bit") => is(0.125).then_some(false),
+        Base::Bit => is(8.0).then_some(true),
+        _ => None,
+    };
+    eightfold.map(|in_bits| match in_bits {
+        true => lang.pick(
+            format!("That is in bits; {unit} is asked for, and a byte has 8 bits."),
+            format!("这是比特数；题目要的是 {unit}，1 字节等于 8 比特。"),
+        ),
+        false => lang.pick(
+            format!("That is in bytes; {unit} is asked for, and a byte has 8 bits."),
+            format!("这是字节数；题目要的是 {unit}，1 字节等于 8 比特。"),
+        ),
+    })
+}
+
+/// By what a unit's prefix counts.
+enum Counting {
+    In1000,
+    In1024,
+    One,
+}
+
+/// `None` where neither is used, as for seconds and tokens.
+fn counting(unit: &str) -> Option<Counting> {
+    match unit {
+        "K" | "k" | "M" | "G" | "T" => return Some(Counting::In1000),
+        "Ki" | "Mi" | "Gi" | "Ti" => return Some(Counting::In1024),
+        _ => {}
+    }
+    measure(unit).filter(|(base, _)| *base != Base::Second)?;
+    let lower = unit.to_lowercase();
+    Some(match lower.as_bytes() {
+        [b'k' | b'm' | b'g' | b't', b'i', ..] => Counting::In1024,
+        [b'k' | b'm' | b'g' | b't', ..] => Counting::In1000,
+        _ => Counting::One,
+    })
+}
+
 /// The number that was typed, in the question's unit.
 fn read_number(text: &str, unit: Option<&str>, lang: Lang) -> Result<f64, String> {
     let ask = match unit {
@@ -454,6 +545,10 @@ fn read_number(text: &str, unit: Option<&str>, lang: Lang) -> Result<f64, String
         |en: String, zh: String| Err(lang.pick(format!("{en} {ask}"), format!("{zh}{ask}")));
     let text = text.trim_start_matches(|c: char| "=≈~ ".contains(c));
     let text = text.trim_start_matches("约").trim_end_matches('.').trim();
+    let percent = text
+        .strip_prefix("百分之")
+        .map(|number| format!("{number}%"));
+    let text = percent.as_deref().unwrap_or(text);
     if text.is_empty() {
         return sorry("Nothing came.".to_string(), "没有收到内容。".to_string());
     }
@@ -578,11 +673,16 @@ fn convert(typed: &str, asked: Option<&str>) -> Option<f64> {
     let singular = |unit: &str| unit.trim().trim_end_matches(['s', 'S']).to_lowercase();
     let Some(asked) = asked else {
         return match typed {
-            "%" => Some(0.01),
+            "%" | "percent" => Some(0.01),
+            "万" => Some(1e4),
+            "亿" => Some(1e8),
             "个" | "次" | "倍" | "位" | "维" | "x" => Some(1.0),
             _ => None,
         };
     };
+    if asked == "%" && typed.eq_ignore_ascii_case("percent") {
+        return Some(1.0);
+    }
     let (from, to) = (measure(typed), measure(asked));
     if singular(typed) == singular(asked) && from == to {
         return Some(1.0);
@@ -590,11 +690,12 @@ fn convert(typed: &str, asked: Option<&str>) -> Option<f64> {
     match (from, to) {
         (Some((base, from)), Some((other, to))) if base == other => Some(from / to),
         // `3.2 M` where MiB are asked: the same prefix, the base left out.
-        (None, Some((_, to))) => {
+        (None, Some(_)) => {
             let same = asked
                 .get(..1)
                 .is_some_and(|prefix| typed.eq_ignore_ascii_case(prefix));
-            (same && to != 1.0).then_some(1.0)
+            let has_prefix = matches!(counting(asked), Some(Counting::In1000 | Counting::In1024));
+            (same && has_prefix).then_some(1.0)
         }
         _ => None,
     }
@@ -602,45 +703,52 @@ fn convert(typed: &str, asked: Option<&str>) -> Option<f64> {
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Base {
-    Byte,
     Bit,
     Flop,
     FlopPerSecond,
-    BytePerSecond,
+    BitPerSecond,
     Second,
 }
 
-/// A unit's base and its factor.
+/// A unit's base and its factor; a byte is 8 bits.
 fn measure(unit: &str) -> Option<(Base, f64)> {
     let unit = unit
         .trim()
         .replace("字节", "B")
         .replace('秒', "s")
-        .replace("比特", "bit");
+        .replace("比特", "bit")
+        .replace('千', "k")
+        .replace('兆', "M")
+        .replace('吉', "G")
+        .replace('太', "T");
     let lower = unit.to_lowercase();
     // Longer names first: `flop/s` ends with `s`.
     let bases = [
-        ("flop/s", Base::FlopPerSecond),
-        ("bytes/s", Base::BytePerSecond),
-        ("byte/s", Base::BytePerSecond),
-        ("b/s", Base::BytePerSecond),
-        ("flops", Base::Flop),
-        ("flop", Base::Flop),
-        ("bytes", Base::Byte),
-        ("byte", Base::Byte),
-        ("bits", Base::Bit),
-        ("bit", Base::Bit),
-        ("b", Base::Byte),
-        ("seconds", Base::Second),
-        ("second", Base::Second),
-        ("sec", Base::Second),
-        ("s", Base::Second),
+        ("flop/s", Base::FlopPerSecond, 1.0),
+        ("bytes/s", Base::BitPerSecond, 8.0),
+        ("byte/s", Base::BitPerSecond, 8.0),
+        ("bits/s", Base::BitPerSecond, 1.0),
+        ("bit/s", Base::BitPerSecond, 1.0),
+        ("b/s", Base::BitPerSecond, 8.0),
+        ("flops", Base::Flop, 1.0),
+        ("flop", Base::Flop, 1.0),
+        ("bytes", Base::Bit, 8.0),
+        ("byte", Base::Bit, 8.0),
+        ("bits", Base::Bit, 1.0),
+        ("bit", Base::Bit, 1.0),
+        ("b", Base::Bit, 8.0),
+        ("seconds", Base::Second, 1.0),
+        ("second", Base::Second, 1.0),
+        ("sec", Base::Second, 1.0),
+        ("s", Base::Second, 1.0),
     ];
-    bases.iter().find_map(|&(name, base)| {
+    bases.iter().find_map(|&(name, base, whole)| {
         let prefix = lower.strip_suffix(name)?.trim();
         let small = base == Base::Second;
         let factor = match prefix {
             "" => 1.0,
+            "万" if !small => 1e4,
+            "亿" if !small => 1e8,
             "k" | "kilo" if !small => 1e3,
             "m" | "mega" if !small => 1e6,
             "g" | "giga" if !small => 1e9,
@@ -655,7 +763,7 @@ fn measure(unit: &str) -> Option<(Base, f64)> {
             "n" | "nano" if small => 1e-9,
             _ => return None,
         };
-        Some((base, factor))
+        Some((base, whole * factor))
     })
 }
 

@@ -70,6 +70,22 @@ impl Plot {
         places
     }
 
+    /// The points in words, a line for each curve.
+    pub fn words(&self) -> String {
+        let mut out = format!("{} ({}, {})\n", self.title, self.x, self.y);
+        for curve in &self.curves {
+            let points = curve.points.iter();
+            let points =
+                points.map(|(x, y)| format!("{} {}", super::number(*x), super::number(*y)));
+            out += &format!(
+                "{}: {}\n",
+                curve.name,
+                points.collect::<Vec<_>>().join("; ")
+            );
+        }
+        out
+    }
+
     /// The plot in lines of at most `width` columns, with `height` lines for the curves.
     pub fn text(&self, width: usize, height: usize) -> String {
         let Some([xs, ys]) = self.ranges() else {

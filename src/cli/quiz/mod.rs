@@ -5,6 +5,7 @@ mod round;
 
 use super::Session;
 use super::clock;
+use super::list::TRACK;
 use super::verbs::{Arg, FORMAT, Shape, Values, Verb};
 use crate::lesson::Lesson;
 use crate::quiz::{Body, Drawn};
@@ -55,11 +56,7 @@ pub const VERB: Verb = Verb {
             shape: Shape::Option("ID"),
             about: Text::new("of this lesson", "只限这一课"),
         },
-        Arg {
-            name: "track",
-            shape: Shape::OneOf(&["phone", "whiteboard", "leader", "algorithms"]),
-            about: Text::new("of the lessons of a track", "只限一条路线的课程"),
-        },
+        TRACK,
         Arg {
             name: "resume",
             shape: Shape::Flag,

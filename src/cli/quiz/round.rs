@@ -289,9 +289,13 @@ impl<'a> Round<'a> {
         let width = missed.iter().map(|posed| name(posed).len()).max();
         // A long name does not push the question off a narrow screen.
         let width = width.unwrap_or(0).min(session.width / 3);
+        let mark = match session.plain {
+            true => lang.pick("missed:", "答错：").red(),
+            false => "✗".red(),
+        };
         for posed in &missed {
             let first = posed.drawn.ask.lines().next().unwrap_or_default();
-            let line = format!("  {} {:width$}  {first}", "✗".red(), name(posed));
+            let line = format!("  {mark} {:width$}  {first}", name(posed));
             session.say(fold(session, &line, width + 6));
         }
         let again = |questions: &[&Posed]| {

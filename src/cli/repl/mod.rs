@@ -91,7 +91,9 @@ fn run(session: &mut Session) -> Result<ExitCode, String> {
     let kernel = Kernel::start(session.lang);
     on_interrupt();
     session.in_repl = true;
-    let terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
+    let typed = std::io::stdin().is_terminal() && std::io::stdout().is_terminal();
+    // The line editor draws its line again at every key, which a screen reader would read each time.
+    let terminal = typed && !session.plain;
     let input = match terminal {
         true => Input::Terminal(terminal_editor(session)?),
         false => Input::Pipe,
@@ -104,7 +106,7 @@ fn run(session: &mut Session) -> Result<ExitCode, String> {
         passed: BTreeSet::new(),
         done: false,
     };
-    if terminal {
+    if typed {
         let words = repl.session.lang.pick(
             "llmlab · `:help` lists the commands, everything else is Rust · Ctrl-D leaves",
             "llmlab · `:help` 列出命令，其余输入都是 Rust · Ctrl-D 退出",
@@ -116,7 +118,14 @@ fn run(session: &mut Session) -> Result<ExitCode, String> {
         interrupted();
         let line = match &input {
             Input::Terminal(editor) => editor.borrow_mut().read("llmlab> ", repl.kernel.names()),
-            Input::Pipe => read_pipe(),
+            Input::Pipe => {
+                if typed {
+                    let mut out = std::io::stdout();
+                    // A closed terminal is found out when the line is read.
+                    let _ = write!(out, "llmlab> ").and_then(|()| out.flush());
+                }
+                read_pipe()
+            }
         };
         match line {
             Asked::Line(line) => repl.line(&line),
@@ -426,10 +435,13 @@ impl Repl<'_> {
     /// Waits until Rust has started, with a progress bar. False if it never will, or on Ctrl-C.
     fn wait_ready(&mut self) -> bool {
         let lang = self.session.lang;
-        let mut bar = Bar::new(lang.pick(
-            "first use on this machine: compiling the library, about 10 s",
-            "本机首次使用：正在编译库，约 10 秒",
-        ));
+        let mut bar = Bar::new(
+            self.session,
+            lang.pick(
+                "first use on this machine: compiling the library, about 10 s",
+                "本机首次使用：正在编译库，约 10 秒",
+            ),
+        );
         let starting = lang.pick("starting Rust …", "正在启动 Rust ……");
         loop {
             match self.kernel.state() {

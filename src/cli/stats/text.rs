@@ -34,6 +34,9 @@ fn days(stats: &Stats, session: &Session) -> String {
         format!("{streak} in a row; the longest run was {longest}\n\n"),
         format!("已连续 {streak} 天；最长连续 {longest} 天\n\n"),
     );
+    if session.plain {
+        return out + &days_in_words(stats, lang);
+    }
     // Two columns a week beside the names of the days.
     let weeks = ((session.width - 6) / 2).min(53) as i64;
     let weekday = i64::from(clock::date(today).weekday().to_monday_zero_offset());
@@ -67,6 +70,20 @@ fn days(stats: &Stats, session: &Session) -> String {
         format!("    0 {scale} {most}（每天的作答与检查次数）\n"),
     );
     out
+}
+
+/// The days of the last two weeks on which something was done.
+fn days_in_words(stats: &Stats, lang: Lang) -> String {
+    let days = (stats.today - 13..=stats.today).rev();
+    let days = days.filter(|day| stats.activity.on(*day) > 0);
+    let line = |day| {
+        let (date, count) = (clock::date(day), stats.activity.on(day));
+        lang.pick(
+            format!("{date}: {count} answers and checks\n"),
+            format!("{date}：作答与检查 {count} 次\n"),
+        )
+    };
+    days.map(line).collect()
 }
 
 /// The months' names above the weeks in which they begin.
@@ -108,40 +125,30 @@ fn ready(stats: &Stats, session: &Session) -> String {
         format!("该路线的题目与练习中预计还记得的比例，没做过的算不会。其后两组：不再复习，以及每天一轮测验（每天 {NEW} 个新项）。"),
     );
     let mut out = wrap(&about, session.width, 0) + "\n\n";
-    let head = lang.pick(
-        [
-            "",
-            "asked",
-            "today",
-            "stop: 7 d",
-            "30 d",
-            "daily: 7 d",
-            "30 d",
-        ],
-        [
-            "",
-            "做过",
-            "今天",
-            "停止: 7 天",
-            "30 天",
-            "每天: 7 天",
-            "30 天",
-        ],
-    );
-    let widths = [11, 6, 9, 10, 6, 11, 7];
-    let mut row = |cells: [&str; 7], bold: bool| {
-        let mut line = pad(cells[0], widths[0]);
-        for (cell, width) in cells.iter().zip(widths).skip(1) {
-            let space = usize::saturating_sub(width, columns(cell));
-            line += &format!("{}{cell}", " ".repeat(space));
-        }
-        out += &match bold {
-            true => line.dimmed().to_string(),
-            false => line,
-        };
+    if !session.plain {
+        let head = lang.pick(
+            [
+                "",
+                "asked",
+                "tomorrow",
+                "stop: 7 d",
+                "30 d",
+                "daily: 7 d",
+                "30 d",
+            ],
+            [
+                "",
+                "做过",
+                "明天",
+                "停: 7 天",
+                "30 天",
+                "每天: 7 天",
+                "30 天",
+            ],
+        );
+        out += &row(head).dimmed().to_string();
         out.push('\n');
-    };
-    row(head, true);
+    }
     for Readiness {
         track,
         all,
@@ -153,21 +160,32 @@ fn ready(stats: &Stats, session: &Session) -> String {
         let share = |share: f64| format!("{:.0} %", share * 100.0);
         let [tomorrow, stop7, stop30] = [rest[1], rest[7], rest[30]].map(share);
         let [daily7, daily30] = [daily[7], daily[30]].map(share);
+        if session.plain {
+            let id = track.id();
+            out += &lang.pick(
+                format!("{id}: {asked} of {all} asked; tomorrow {tomorrow}; if you stop, {stop7} in 7 days and {stop30} in 30; with a daily quiz, {daily7} in 7 days and {daily30} in 30\n"),
+                format!("{id}：{all} 项中做过 {asked} 项；明天 {tomorrow}；停止后 7 天 {stop7}，30 天 {stop30}；每天测验则 7 天 {daily7}，30 天 {daily30}\n"),
+            );
+            continue;
+        }
         let asked = format!("{asked}/{all}");
-        row(
-            [
-                track.id(),
-                &asked,
-                &tomorrow,
-                &stop7,
-                &stop30,
-                &daily7,
-                &daily30,
-            ],
-            false,
-        );
+        let figures = [&asked, &tomorrow, &stop7, &stop30, &daily7, &daily30];
+        let [asked, tomorrow, stop7, stop30, daily7, daily30] = figures.map(String::as_str);
+        out += &row([track.id(), asked, tomorrow, stop7, stop30, daily7, daily30]);
+        out.push('\n');
     }
     out
+}
+
+/// A row of the table of tracks: a name, and figures to the right.
+fn row(cells: [&str; 7]) -> String {
+    const WIDTHS: [usize; 7] = [11, 6, 9, 10, 6, 11, 7];
+    let mut line = pad(cells[0], WIDTHS[0]);
+    for (cell, width) in cells.iter().zip(WIDTHS).skip(1) {
+        let space = width.saturating_sub(columns(cell));
+        line += &format!("{}{cell}", " ".repeat(space));
+    }
+    line
 }
 
 fn weakest(stats: &Stats, session: &Session) -> String {
