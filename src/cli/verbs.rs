@@ -167,6 +167,7 @@ pub const VERBS: &[Verb] = &[
     super::check::VERB,
     super::watch::VERB,
     super::quiz::VERB,
+    super::interview::VERB,
     #[cfg(feature = "repl")]
     super::repl::VERB,
     super::claims::VERB,

@@ -36,9 +36,19 @@ impl Terminal {
 
     /// The same in a directory.
     pub fn start_in(dir: &Path, words: &[&str]) -> Terminal {
+        Terminal::start_with(dir, words, 100, &[])
+    }
+
+    /// The same with so many columns, and variables of its own.
+    pub fn start_with(
+        dir: &Path,
+        words: &[&str],
+        cols: u16,
+        variables: &[(&str, &Path)],
+    ) -> Terminal {
         let size = PtySize {
             rows: 40,
-            cols: 100,
+            cols,
             pixel_width: 0,
             pixel_height: 0,
         };
@@ -51,6 +61,9 @@ impl Terminal {
         command.env("LLMLAB_LANG", "en");
         command.env("NO_COLOR", "1");
         command.env("TERM", "xterm");
+        for (name, value) in variables {
+            command.env(name, value);
+        }
         let child = pair.slave.spawn_command(command).unwrap();
         let mut output = pair.master.try_clone_reader().unwrap();
         let screen = Arc::new(Mutex::new(String::new()));
@@ -124,6 +137,17 @@ impl Terminal {
             );
             std::thread::sleep(Duration::from_millis(20));
         }
+    }
+
+    /// What is on the screen by now.
+    pub fn shown(&self) -> String {
+        plain(&self.screen.lock().unwrap())
+    }
+
+    /// Ends the program as a power cut would.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.ends();
     }
 
     /// Waits for the program's end, however that comes.
