@@ -77,7 +77,7 @@ fn every_script_is_whole() {
                 let right = grade::grade(&en, &en.answer());
                 assert_eq!(right.score(), Some(1.0), "{}: {}", question.id, en.answer());
                 if let Body::Numeric { value, .. } = en.body {
-                    assert!(value.is_finite() && value > 0.0, "{}", question.id);
+                    assert!(value.is_finite(), "{}", question.id);
                 }
                 for text in [&en.ask, &en.why, &zh.ask, &zh.why] {
                     assert!(
@@ -347,7 +347,10 @@ fn what_the_judge_measured_decides_the_follow_ups() {
             en: "wrong values".into(),
             zh: "数值错误".into(),
         },
-        stage: Some("values".into()),
+        stage: Some(quiz::Both {
+            en: "values".into(),
+            zh: "数值".into(),
+        }),
         ..Judged::default()
     }));
     let asked = words(&out);
@@ -382,7 +385,8 @@ fn what_the_judge_measured_decides_the_follow_ups() {
         (task.score, task.used, task.late()),
         (Some(0.7), 90_000, false)
     );
-    assert_eq!(report.entries[0].id, "explain-the-bug");
+    assert!(report.entries[0].opening);
+    assert_eq!(report.entries[1].id, "explain-the-bug");
 }
 
 /// Every tag is closed, in the right order; nothing comes from elsewhere.
@@ -598,11 +602,9 @@ fn nothing_is_wider_than_60_columns() {
             let line = match () {
                 () if shown.ends_with(tick) => "1",
                 () if shown.rsplit('\n').next().unwrap().starts_with("> ") => "",
-                () if prompts % 2 == 0 => "12",
-                () => "a",
+                () => ["12", "", "a", "1", "s"][prompts % 5],
             };
             room.press(&format!("{line}\r"));
-            room.press("\r");
             prompts += 1;
             assert!(prompts < 400, "it does not end:\n{shown}");
         }
@@ -621,6 +623,7 @@ fn room_waits(room: &mut Terminal, lang: Lang) -> bool {
         if shown.contains(lang.pick("As a page:", "保存为网页：")) {
             return false;
         }
+        // What was typed is echoed: a prompt that is bare is a new one.
         if shown.ends_with("> ") && shown == before {
             return true;
         }
@@ -669,7 +672,6 @@ fn a_whiteboard_is_judged() {
     std::fs::write(&file, right).unwrap();
     board.press("\r");
     board.expect("✓ passed");
-    board.expect("times the production kernel's time");
     board.expect("MiB beyond inputs and output");
     board.expect("n×n matrix for each head");
     board.press("q\r");

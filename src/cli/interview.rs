@@ -5,7 +5,7 @@ use super::lab::{Refusal, Toolchain};
 use super::ticker::{Ticker, Title};
 use super::verbs::{Arg, Shape, Values, Verb};
 use super::{Asked, Session, clock, wrap};
-use crate::check::{Options, Report, Verdict, verdict_words};
+use crate::check::{Options, Report, Verdict, stage_zh, verdict_words};
 use crate::interview::{
     Back, Bugged, Event, Interview, Judged, Out, Say, Script, Style, back, html,
 };
@@ -320,7 +320,7 @@ impl Room<'_> {
             ..
         } = &self.sitting;
         let title = lang.pick(
-            format!("Mock interview, {track}: {all} openings, {minutes} minutes, seed {seed}"),
+            format!("Mock interview, {track} · openings: {all} · minutes: {minutes} · seed {seed}"),
             format!("模拟面试（{track}）：{all} 个主问题，{minutes} 分钟，种子 {seed}"),
         );
         session.say(wrap(&title.bold().to_string(), session.width, 0));
@@ -475,7 +475,10 @@ fn judged(lesson: &Lesson, report: &Report) -> Judged {
     Judged {
         passed: report.verdict == Verdict::Passed,
         verdict: both(Text { en, zh }),
-        stage: failed.map(|stage| stage.id.clone()),
+        stage: failed.map(|stage| Both {
+            en: stage.id.clone(),
+            zh: stage_zh(&stage.id).to_string(),
+        }),
         bugs: bugs
             .map(|bug| Bugged {
                 sentence: both(bug.sentence),
@@ -491,7 +494,12 @@ fn judged(lesson: &Lesson, report: &Report) -> Judged {
 }
 
 fn show(session: &Session, say: &Say) {
-    let text = wrap(&say.text, session.width, say.indent);
+    // A line of its own, which takes no indent.
+    let text = say.text.strip_prefix('\n');
+    if text.is_some() {
+        session.say("");
+    }
+    let text = wrap(text.unwrap_or(&say.text), session.width, say.indent);
     for line in text.split('\n') {
         session.say(match say.style {
             Style::Plain => line.to_string(),

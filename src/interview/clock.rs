@@ -17,10 +17,11 @@ impl Stopwatch {
         self.since = None;
     }
 
-    /// Forgets the time since the last event: nobody was there.
-    pub fn skip_to(&mut self, at: i64) {
+    /// Leaves out the time from `left` to `back`, when nobody was there.
+    pub fn leave_out(&mut self, left: i64, back: i64) {
         if self.since.is_some() {
-            self.since = Some(at);
+            self.stop(left);
+            self.start(back);
         }
     }
 

@@ -47,6 +47,8 @@ pub struct Interview<'a> {
     words: Vec<String>,
     entries: Vec<Entry>,
     asked_back: Vec<String>,
+    /// When the last event came.
+    last: i64,
 }
 
 /// A question that is on, or to come.
@@ -66,6 +68,8 @@ struct Task {
     judged: Vec<Judged>,
     refused: usize,
     clock: Stopwatch,
+    /// Its place among the entries: before those of the questions between its attempts.
+    place: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,6 +113,7 @@ impl<'a> Interview<'a> {
             words: Vec::new(),
             entries: Vec::new(),
             asked_back: Vec::new(),
+            last: 0,
         }
     }
 
@@ -125,12 +130,14 @@ impl<'a> Interview<'a> {
     pub fn report(&self) -> Report {
         let used = self.entries.iter().map(|entry| entry.used).sum();
         let back = self.back.iter();
+        let answered = self.entries.iter();
+        let answered = answered.filter(|entry| entry.opening && entry.score.is_some());
         Report {
             track: self.script.track,
             lang: self.lang,
             seed: self.seed,
             used,
-            openings: self.progress(),
+            openings: (answered.count(), self.plan.len()),
             entries: self.entries.clone(),
             concepts: Report::concepts(&self.entries),
             asked_back: self.asked_back.join("\n"),
@@ -212,6 +219,7 @@ impl<'a> Interview<'a> {
             Event::Resumed => self.resumed(at, &mut out),
             _ => {}
         }
+        self.last = at;
         out
     }
 
@@ -255,6 +263,7 @@ impl<'a> Interview<'a> {
                     judged: Vec::new(),
                     refused: 0,
                     clock: Stopwatch::default(),
+                    place: self.entries.len(),
                 });
                 self.phase = Phase::Starting;
                 out.push(Out::Write(lesson.clone()));
@@ -496,6 +505,10 @@ impl<'a> Interview<'a> {
 
     /// Keeps an entry, says what it teaches, and asks what comes next.
     fn over(&mut self, item: Item, entry: Entry, at: i64, out: &mut Vec<Out>) {
+        self.over_at(self.entries.len(), item, entry, at, out);
+    }
+
+    fn over_at(&mut self, place: usize, item: Item, entry: Entry, at: i64, out: &mut Vec<Out>) {
         if let (Some(lesson), Some(score)) = (&item.bank, entry.score) {
             #[allow(clippy::cast_precision_loss)]
             out.push(Out::Keep(Box::new(Answer {
@@ -514,14 +527,18 @@ impl<'a> Interview<'a> {
         if item.opening {
             self.queue = self.follows(&entry);
         }
-        self.close(entry);
+        self.close_at(place, entry);
         self.next(at, out);
     }
 
     fn close(&mut self, entry: Entry) {
+        self.close_at(self.entries.len(), entry);
+    }
+
+    fn close_at(&mut self, place: usize, entry: Entry) {
         self.used += entry.used;
         self.item = None;
-        self.entries.push(entry);
+        self.entries.insert(place, entry);
     }
 
     fn next(&mut self, at: i64, out: &mut Vec<Out>) {
@@ -679,8 +696,8 @@ impl<'a> Interview<'a> {
             false => Style::Bad,
         };
         let mark = if judged.passed { "✓" } else { "✗" };
-        let stage = judged.stage.as_ref();
-        let stage = stage.map_or(String::new(), |stage| format!(" ({stage})"));
+        let stage = judged.stage.as_ref().filter(|_| !judged.passed);
+        let stage = stage.map_or(String::new(), |stage| format!(" ({})", stage.get(lang)));
         let line = format!("{mark} {verdict}{stage}");
         self.say(out, style, line.clone(), line);
         for line in facts(judged, lang) {
@@ -737,7 +754,7 @@ impl<'a> Interview<'a> {
             refused: task.refused,
             ..self.entry(&task.item, at)
         };
-        self.over(task.item, entry, at, out);
+        self.over_at(task.place, task.item, entry, at, out);
     }
 
     // ── the clock ────────────────────────────────────────────────────────────────────────────────
@@ -785,9 +802,9 @@ impl<'a> Interview<'a> {
     // ── breaks, help, the end ────────────────────────────────────────────────────────────────────
 
     fn resumed(&mut self, at: i64, out: &mut Vec<Out>) {
-        self.clock.skip_to(at);
+        self.clock.leave_out(self.last, at);
         if let Some(task) = &mut self.task {
-            task.clock.skip_to(at);
+            task.clock.leave_out(self.last, at);
         }
         self.paused = false;
         match self.phase {
@@ -923,7 +940,7 @@ impl<'a> Interview<'a> {
                 refused: task.refused,
                 ..self.entry(&task.item, 0)
             };
-            self.close(entry);
+            self.close_at(task.place, entry);
         }
     }
 }

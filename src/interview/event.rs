@@ -29,7 +29,7 @@ pub struct Judged {
     /// The verdict in words.
     pub verdict: Both,
     /// The stage that failed: `shape`, `values` …
-    pub stage: Option<String>,
+    pub stage: Option<Both>,
     /// The planted bugs that were recognised.
     pub bugs: Vec<Bugged>,
     /// The large case: `n=1024 …`.

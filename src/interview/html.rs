@@ -3,6 +3,7 @@
 use super::engine::facts;
 use super::event::Style;
 use super::report::{Concept, Entry, Report};
+use crate::text::Lang;
 
 const STYLE: &str = "\
 :root{color-scheme:light dark;--good:#1a7f37;--part:#9a6700;--bad:#cf222e;--dim:#59636e;--line:#8884}
@@ -33,16 +34,19 @@ pub fn html(report: &Report) -> String {
         lang.pick("Strong", "强项"),
         "good",
         &report.strong().collect::<Vec<_>>(),
+        lang,
     );
     out += &concepts(
         lang.pick("Halfway", "一般"),
         "part",
         &report.middling().collect::<Vec<_>>(),
+        lang,
     );
     out += &concepts(
         lang.pick("Weak", "弱项"),
         "bad",
         &report.weak().collect::<Vec<_>>(),
+        lang,
     );
     let read = report.read();
     if !read.is_empty() {
@@ -86,13 +90,13 @@ pub fn html(report: &Report) -> String {
     out + "</main>\n</body>\n</html>\n"
 }
 
-fn concepts(title: &str, class: &str, concepts: &[&Concept]) -> String {
+fn concepts(title: &str, class: &str, concepts: &[&Concept], lang: Lang) -> String {
     if concepts.is_empty() {
         return String::new();
     }
     let items: Vec<String> = concepts
         .iter()
-        .map(|c| format!("<li>{} {:.0} %</li>", escape(&c.name), 100.0 * c.score))
+        .map(|c| format!("<li>{}</li>", escape(&c.words(lang))))
         .collect();
     format!(
         "<h2 class=\"{class}\">{title}</h2>\n<ul>\n{}\n</ul>\n",

@@ -19,7 +19,7 @@ pub struct Report {
     pub seed: u64,
     /// Milliseconds on the clock.
     pub used: i64,
-    /// How many openings are over, of how many.
+    /// How many openings were answered, of how many.
     pub openings: (usize, usize),
     pub entries: Vec<Entry>,
     pub concepts: Vec<Concept>,
@@ -70,7 +70,7 @@ impl Entry {
 
     /// `1:12 of 3:00, late`
     pub fn time(&self, lang: Lang) -> String {
-        let (used, limit) = (minutes(self.used), minutes(self.limit));
+        let (used, limit) = (spent(self.used), minutes(self.limit));
         let late = match self.late() {
             true => lang.pick(", late", "，超时"),
             false => "",
@@ -90,6 +90,15 @@ pub struct Concept {
     /// From 0 to 1.
     pub score: f64,
     pub lessons: Vec<String>,
+}
+
+impl Concept {
+    /// `the KV cache 75 %`
+    pub fn words(&self, lang: Lang) -> String {
+        let percent = (100.0 * self.score).round();
+        let gap = lang.pick(" ", "");
+        format!("{} {percent}{gap}%", self.name)
+    }
 }
 
 impl Report {
@@ -148,13 +157,13 @@ impl Report {
         lessons
     }
 
-    /// `Phone interview: 3 of 6 openings in 12:40`
+    /// `Phone interview: 3 of 6 openings answered, 12:40 on the clock`
     pub fn title(&self) -> String {
-        let ((over, all), used) = (self.openings, minutes(self.used));
+        let ((done, all), used) = (self.openings, spent(self.used));
         let (en, zh) = track(self.track);
         self.lang.pick(
-            format!("{en}: {over} of {all} openings, {used} on the clock"),
-            format!("{zh}：{all} 个主问题完成 {over} 个，计时 {used}"),
+            format!("{en}: {done} of {all} openings answered, {used} on the clock"),
+            format!("{zh}：{all} 个主问题答了 {done} 个，计时 {used}"),
         )
     }
 
@@ -164,10 +173,7 @@ impl Report {
         let mut out = vec![Say::new(Style::Strong, format!("\n{}", self.title()))];
         let mut list = |title: &str, style, names: Vec<&Concept>| {
             if !names.is_empty() {
-                let names: Vec<String> = names
-                    .iter()
-                    .map(|c| format!("{} {:.0} %", c.name, 100.0 * c.score))
-                    .collect();
+                let names: Vec<String> = names.iter().map(|c| c.words(lang)).collect();
                 let line = format!("{title}{}", names.join(lang.pick(", ", "、")));
                 out.push(Say::new(style, line).hanging(2));
             }
@@ -256,8 +262,13 @@ impl Report {
     }
 }
 
+/// Time that is over counts in full seconds.
+fn spent(ms: i64) -> String {
+    minutes(ms / 1000 * 1000)
+}
+
 /// The name of a kind of interview.
-pub(super) fn track(track: Track) -> (&'static str, &'static str) {
+fn track(track: Track) -> (&'static str, &'static str) {
     match track {
         Track::Phone => ("Phone interview", "电话面试"),
         Track::Whiteboard => ("Whiteboard interview", "白板面试"),
