@@ -364,7 +364,8 @@ fn what_the_judge_measured_decides_the_follow_ups() {
         held.interview.ask(held.at).prompt,
         "[1:00] Enter = judge > "
     );
-    held.after(30, "");
+    // After the two minutes it is judged all the same.
+    assert!(words(&held.after(70, "")).contains("Time is up, 0:10 ago"));
     let out = held.step(Event::Judged(Judged {
         passed: true,
         learner: Some(0.2),
@@ -383,7 +384,7 @@ fn what_the_judge_measured_decides_the_follow_ups() {
     let task = report.entries.iter().find(|entry| entry.opening).unwrap();
     assert_eq!(
         (task.score, task.used, task.late()),
-        (Some(0.7), 90_000, false)
+        (Some(0.7), 130_000, true)
     );
     assert!(report.entries[0].opening);
     assert_eq!(report.entries[1].id, "explain-the-bug");
