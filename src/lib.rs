@@ -26,6 +26,8 @@ pub mod cli;
 pub mod cuda;
 #[cfg(feature = "lessons")]
 pub mod expr;
+#[cfg(feature = "terminal")]
+pub mod interview;
 #[cfg(feature = "lessons")]
 #[path = "../kernels/mod.rs"]
 pub mod kernels;

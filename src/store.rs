@@ -13,12 +13,16 @@
 //!     "at": 1767225600000}],
 //!   "answers": [{"uid": "…", "lesson": "rope", "question": "why-pairs", "seed": 1,
 //!     "typed": "b", "outcome": "right", "score": 1.0, "seconds": 7.5, "at": 1767225600000}],
+//!   "interviews": [{"uid": "…", "track": "phone", "script": "…", "seed": 1, "minutes": 20,
+//!     "at": 1767225600000, "over": true,
+//!     "events": [{"event": "begin", "at": 1767225600000}]}],
 //!   "settings": {"name": "value"}
 //! }
 //! ```
 //!
 //! `at` is in milliseconds since 1970 (UTC), `seconds`, `learner` and `production` are durations,
-//! `outcome` is `right`, `wrong` or `part`, `score` goes from 0 to 1. `uid` is what makes a row
+//! `outcome` is `right`, `wrong` or `part`, `score` goes from 0 to 1. An interview is what happened
+//! in it, in order; `script` names the questions that it was held with. `uid` is what makes a row
 //! the same row on another machine.
 
 use crate::check::Report;
@@ -49,6 +53,14 @@ const STEPS: &[&str] = &[
     CREATE UNIQUE INDEX verdicts_uid ON verdicts (uid);
     CREATE UNIQUE INDEX answers_uid ON answers (uid);
     CREATE INDEX answers_lesson ON answers (lesson, question);",
+    // 3: mock interviews, as what happened in them
+    "CREATE TABLE interviews (
+        id INTEGER PRIMARY KEY,
+        uid TEXT NOT NULL UNIQUE, track TEXT NOT NULL, script TEXT NOT NULL, seed INTEGER NOT NULL,
+        minutes INTEGER NOT NULL, at INTEGER NOT NULL, over INTEGER NOT NULL);
+    CREATE TABLE interview_events (
+        interview TEXT NOT NULL, place INTEGER NOT NULL, event TEXT NOT NULL, at INTEGER NOT NULL,
+        PRIMARY KEY (interview, place));",
 ];
 
 /// The schema of this program.
@@ -190,11 +202,39 @@ impl Outcome {
     }
 }
 
+/// One mock interview.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sitting {
+    pub uid: String,
+    pub track: String,
+    /// The version of the questions.
+    pub script: String,
+    pub seed: u64,
+    pub minutes: u64,
+    /// When it began: milliseconds since 1970, UTC.
+    pub at: i64,
+    /// Whether it is not to be gone on with.
+    pub over: bool,
+    pub events: Vec<Happened>,
+}
+
+/// One thing that happened in an interview.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Happened {
+    /// As the interview spells it.
+    pub event: serde_json::Value,
+    /// Milliseconds since 1970, UTC.
+    pub at: i64,
+}
+
 /// What an import added. Rows that were there already do not count.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Imported {
     pub verdicts: usize,
     pub answers: usize,
+    pub interviews: usize,
     pub settings: usize,
 }
 
@@ -209,6 +249,8 @@ struct Export {
     verdicts: Vec<Verdict>,
     #[serde(default)]
     answers: Vec<Answer>,
+    #[serde(default)]
+    interviews: Vec<Sitting>,
     #[serde(default)]
     settings: BTreeMap<String, String>,
 }
@@ -400,6 +442,83 @@ impl Store {
         read().map_err(|error| self.trouble(&error))
     }
 
+    /// All interviews, oldest first.
+    ///
+    /// # Errors
+    /// A sentence where the file cannot be read.
+    pub fn interviews(&self) -> Result<Vec<Sitting>, Trouble> {
+        let read = || -> rusqlite::Result<Vec<Sitting>> {
+            let sql = "SELECT uid, track, script, seed, minutes, at, over
+                FROM interviews ORDER BY at, id";
+            let mut rows = self.db.prepare(sql)?;
+            let rows = rows.query_map([], |row| {
+                Ok(Sitting {
+                    uid: row.get(0)?,
+                    track: row.get(1)?,
+                    script: row.get(2)?,
+                    seed: row.get::<_, i64>(3)?.cast_unsigned(),
+                    minutes: row.get::<_, i64>(4)?.cast_unsigned(),
+                    at: row.get(5)?,
+                    over: row.get(6)?,
+                    events: Vec::new(),
+                })
+            })?;
+            let mut sittings: Vec<Sitting> = rows.collect::<rusqlite::Result<_>>()?;
+            for sitting in &mut sittings {
+                sitting.events = events(&self.db, &sitting.uid)?;
+            }
+            Ok(sittings)
+        };
+        read().map_err(|error| self.trouble(&error))
+    }
+
+    /// Keeps a new interview; its uid is given here where it is empty.
+    ///
+    /// # Errors
+    /// A sentence; the interview is then not kept.
+    pub fn begin_interview(&mut self, sitting: &mut Sitting) -> Result<(), Trouble> {
+        sitting.uid = uid(&sitting.uid);
+        let added = insert_interview(&self.db, sitting);
+        added.map(|_| ()).map_err(|error| self.trouble(&error))
+    }
+
+    /// Keeps what happened next in an interview, with the quiz answers that it holds: all or nothing.
+    ///
+    /// # Errors
+    /// A sentence; nothing is then kept.
+    pub fn record_event(
+        &mut self,
+        interview: &str,
+        place: usize,
+        happened: &Happened,
+        answers: &[&Answer],
+        over: bool,
+    ) -> Result<(), Trouble> {
+        let mut keep = || -> rusqlite::Result<()> {
+            let step = self
+                .db
+                .transaction_with_behavior(TransactionBehavior::Immediate)?;
+            insert_event(&step, interview, place, happened)?;
+            for answer in answers {
+                insert_answer(&step, answer)?;
+            }
+            if over {
+                end_interview(&step, interview)?;
+            }
+            step.commit()
+        };
+        keep().map_err(|error| broken(&self.path, &error))
+    }
+
+    /// From now on this interview is not gone on with.
+    ///
+    /// # Errors
+    /// A sentence; it is then as it was.
+    pub fn end_interview(&mut self, interview: &str) -> Result<(), Trouble> {
+        let ended = end_interview(&self.db, interview);
+        ended.map(|_| ()).map_err(|error| self.trouble(&error))
+    }
+
     /// A setting of this person.
     ///
     /// # Errors
@@ -437,6 +556,7 @@ impl Store {
             "version": FORMAT_VERSION,
             "verdicts": self.verdicts(None)?,
             "answers": self.answers(None)?,
+            "interviews": self.interviews()?,
             "settings": settings,
         }))
     }
@@ -458,6 +578,9 @@ impl Store {
             }
             for answer in &export.answers {
                 imported.answers += insert_answer(&merge, answer)?;
+            }
+            for sitting in &export.interviews {
+                imported.interviews += merge_interview(&merge, sitting)?;
             }
             for (name, value) in &export.settings {
                 let sql = "INSERT OR IGNORE INTO settings (name, value) VALUES (?1, ?2)";
@@ -511,6 +634,70 @@ fn insert_answer(db: &Connection, answer: &Answer) -> rusqlite::Result<usize> {
         finite(answer.seconds),
         answer.at,
     ])
+}
+
+fn insert_interview(db: &Connection, sitting: &Sitting) -> rusqlite::Result<usize> {
+    let sql = "INSERT INTO interviews (uid, track, script, seed, minutes, at, over)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (uid) DO NOTHING";
+    db.prepare_cached(sql)?.execute(params![
+        sitting.uid,
+        sitting.track,
+        sitting.script,
+        sitting.seed.cast_signed(),
+        sitting.minutes.cast_signed(),
+        sitting.at,
+        sitting.over,
+    ])
+}
+
+fn insert_event(
+    db: &Connection,
+    interview: &str,
+    place: usize,
+    happened: &Happened,
+) -> rusqlite::Result<usize> {
+    let sql = "INSERT INTO interview_events (interview, place, event, at) VALUES (?1, ?2, ?3, ?4)";
+    db.prepare_cached(sql)?.execute(params![
+        interview,
+        place as i64,
+        happened.event.to_string(),
+        happened.at
+    ])
+}
+
+fn end_interview(db: &Connection, interview: &str) -> rusqlite::Result<usize> {
+    let sql = "UPDATE interviews SET over = 1 WHERE uid = ?1";
+    db.execute(sql, [interview])
+}
+
+fn events(db: &Connection, interview: &str) -> rusqlite::Result<Vec<Happened>> {
+    let sql = "SELECT event, at FROM interview_events WHERE interview = ?1 ORDER BY place";
+    let mut rows = db.prepare_cached(sql)?;
+    let rows = rows.query_map([interview], |row| {
+        let event: String = row.get(0)?;
+        Ok(Happened {
+            event: serde_json::from_str(&event).unwrap_or_default(),
+            at: row.get(1)?,
+        })
+    })?;
+    rows.collect()
+}
+
+/// Adds an interview, or what happened later in one that is here: where both went on in their own
+/// way, the one that is here stays. 1 where anything was added.
+fn merge_interview(db: &Connection, sitting: &Sitting) -> rusqlite::Result<usize> {
+    let new = insert_interview(db, sitting)?;
+    let known = events(db, &sitting.uid)?;
+    if !sitting.events.starts_with(&known) {
+        return Ok(new);
+    }
+    for (place, happened) in sitting.events.iter().enumerate().skip(known.len()) {
+        insert_event(db, &sitting.uid, place, happened)?;
+    }
+    if sitting.over {
+        end_interview(db, &sitting.uid)?;
+    }
+    Ok(usize::from(new > 0 || sitting.events.len() > known.len()))
 }
 
 /// A row's own id, or a new one.
@@ -588,9 +775,10 @@ fn read_export(text: &str) -> Result<Export, Trouble> {
         serde_json::from_value(value).map_err(|error| no_export(&error.to_string()))?;
     let verdicts = export.verdicts.iter();
     let uids = verdicts.map(|row| (&row.uid, &row.lesson));
-    let mut uids = uids.chain(export.answers.iter().map(|row| (&row.uid, &row.lesson)));
+    let uids = uids.chain(export.answers.iter().map(|row| (&row.uid, &row.lesson)));
+    let mut uids = uids.chain(export.interviews.iter().map(|row| (&row.uid, &row.track)));
     if uids.any(|(uid, lesson)| uid.is_empty() || lesson.is_empty()) {
-        return Err(no_export("a row has no uid or no lesson"));
+        return Err(no_export("a row has no uid, or no lesson or track"));
     }
     match export
         .answers

@@ -26,6 +26,8 @@ pub struct Options {
     pub timeout: f64,
     /// Whether a right answer is timed on the large case too.
     pub scale: bool,
+    /// Whether the memory of a right answer is measured where the exercise is not about it, too.
+    pub weigh: bool,
 }
 
 impl Default for Options {
@@ -34,6 +36,7 @@ impl Default for Options {
             seed: 0,
             timeout: 8.0,
             scale: true,
+            weigh: false,
         }
     }
 }
@@ -95,11 +98,15 @@ pub fn check(
     report
 }
 
-/// The memory stage, where the exercise has one.
+/// The memory stage, where the exercise has one; a mere measurement where it was asked for.
 fn weigh(problem: &Problem, candidate: &dyn Candidate, options: &Options, report: &mut Report) {
     let Some(held) = memory::held(problem, candidate, options) else {
         return;
     };
+    if problem.memory.is_none() {
+        report.memory = Some(held);
+        return;
+    }
     if let Some((verdict, message)) = &held.trouble {
         report.verdict = *verdict;
         report.failure = Some(Failure {

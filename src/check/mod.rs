@@ -33,7 +33,7 @@ pub use report::{
     CaseId, Divergence, Fact, Failure, Held, LawFact, Pair, Place, Report, ShapeCause, ShapeFact,
     Stage, Timing, Verdict,
 };
-pub use words::duration;
+pub use words::{duration, stage_zh, verdict as verdict_words};
 
 /// Judges the function `attention` that is in scope: `check!(attention)`.
 ///

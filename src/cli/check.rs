@@ -227,6 +227,7 @@ pub fn options(values: &Values) -> Result<Options, String> {
         seed: values.number("seed")?.unwrap_or(usual.seed),
         timeout,
         scale: !values.flag("no-scale"),
+        ..usual
     })
 }
 

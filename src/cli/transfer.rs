@@ -109,9 +109,10 @@ fn progress(session: &mut Session, values: &Values) -> Result<ExitCode, String> 
     write(session, values, "", file, text.as_bytes())?;
     let count = |key: &str| export[key].as_array().map_or(0, Vec::len);
     let (answers, verdicts) = (count("answers"), count("verdicts"));
+    let interviews = count("interviews");
     session.say(lang.pick(
-        format!("{file}: {answers} quiz answers, {verdicts} verdicts"),
-        format!("{file}：{answers} 个测验答案，{verdicts} 个评判结果"),
+        format!("{file}: {answers} quiz answers, {verdicts} verdicts, {interviews} interviews"),
+        format!("{file}：{answers} 个测验答案，{verdicts} 个评判结果，{interviews} 场模拟面试"),
     ));
     Ok(ExitCode::SUCCESS)
 }
@@ -237,9 +238,10 @@ fn import(session: &mut Session, values: &Values) -> Result<ExitCode, String> {
     let imported = Store::open_default().and_then(|mut store| store.import(&text));
     let imported = imported.map_err(|trouble| trouble.get(lang).to_string())?;
     let (answers, verdicts) = (imported.answers, imported.verdicts);
+    let interviews = imported.interviews;
     session.say(lang.pick(
-        format!("added: {answers} quiz answers, {verdicts} verdicts (what was here already is left as it was)"),
-        format!("已合并：{answers} 个测验答案，{verdicts} 个评判结果（已有的保持不变）"),
+        format!("added: {answers} quiz answers, {verdicts} verdicts, {interviews} interviews (what was here already is left as it was)"),
+        format!("已合并：{answers} 个测验答案，{verdicts} 个评判结果，{interviews} 场模拟面试（已有的保持不变）"),
     ));
     Ok(ExitCode::SUCCESS)
 }

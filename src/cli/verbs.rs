@@ -168,6 +168,7 @@ pub const VERBS: &[Verb] = &[
     super::watch::VERB,
     super::quiz::VERB,
     super::stats::VERB,
+    super::interview::VERB,
     #[cfg(feature = "repl")]
     super::repl::VERB,
     super::claims::VERB,

@@ -297,26 +297,32 @@ fn order(count: usize, right: &[usize], text: &str, lang: Lang) -> Grade {
 }
 
 fn short(count: usize, text: &str, lang: Lang) -> Grade {
-    if is_all(text) {
-        return Grade::Points {
-            had: count,
+    match ticked(count, text) {
+        Some(ticked) => Grade::Points {
+            had: ticked.len(),
             of: count,
-        };
-    }
-    if is_none(text) {
-        return Grade::Points { had: 0, of: count };
-    }
-    match places(text, count) {
-        Some(mut ticked) => {
-            ticked.sort_unstable();
-            ticked.dedup();
-            Grade::Points { had: ticked.len(), of: count }
-        }
+        },
         None => Grade::NotUnderstood(lang.pick(
             format!("Type the numbers of the points you had (1 to {count}), such as: 1 2; or all, or none."),
             format!("请输入你答到的要点的编号（1 到 {count}），例如：1 2；也可以输入 all（全部）或 none（没有）。"),
         )),
     }
+}
+
+/// Which of `count` points were ticked, in their order; none where the text ticks nothing.
+pub fn ticked(count: usize, typed: &str) -> Option<Vec<usize>> {
+    let text = normalise(typed);
+    let text = text.trim();
+    if is_all(text) {
+        return Some((0..count).collect());
+    }
+    if is_none(text) {
+        return Some(Vec::new());
+    }
+    let mut ticked = places(text, count)?;
+    ticked.sort_unstable();
+    ticked.dedup();
+    Some(ticked)
 }
 
 fn shape(want: &[usize], text: &str, lang: Lang) -> Grade {

@@ -9,13 +9,15 @@ mod repair;
 
 pub use draw::{Body, Drawn, draw};
 pub use grade::{Grade, grade};
-pub use parse::parse;
+pub use parse::{one, parse};
 pub use repair::repair;
 
 use crate::text::Lang;
+use serde::{Deserialize, Serialize};
 
 /// A text of a quiz file in both languages.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Both {
     pub en: String,
     pub zh: String,

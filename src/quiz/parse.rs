@@ -68,6 +68,19 @@ pub fn parse(file: &str, text: &str, bugs: &[Bug]) -> Result<Vec<Question>, Stri
     Ok(questions)
 }
 
+/// Reads the fields of one question that stands elsewhere than in a quiz file.
+///
+/// # Errors
+/// A sentence: what is wrong and how to mend it.
+pub fn one(id: &str, fields: Table, bugs: &[Bug]) -> Result<Question, String> {
+    match is_id(id) {
+        true => question(id.to_string(), Fields(fields), bugs),
+        false => Err(format!(
+            "the id \"{id}\" must be of small letters, digits and hyphens"
+        )),
+    }
+}
+
 fn is_id(id: &str) -> bool {
     let known = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     !id.is_empty() && id.chars().all(known)
