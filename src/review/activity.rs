@@ -1,17 +1,14 @@
 //! On which days a person learned.
 
-use crate::store::{Answer, Verdict};
 use std::collections::BTreeMap;
 
-/// How many answers and checks each day has; days without any are left out.
+/// How many answers, checks and interviews each day has; days without any are left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Activity(pub BTreeMap<i64, usize>);
 
 impl Activity {
-    /// `day` gives the day of a moment (milliseconds since 1970, UTC).
-    pub fn new(answers: &[Answer], verdicts: &[Verdict], day: impl Fn(i64) -> i64) -> Activity {
-        let moments = answers.iter().map(|answer| answer.at);
-        let moments = moments.chain(verdicts.iter().map(|verdict| verdict.at));
+    /// Of moments (milliseconds since 1970, UTC); `day` gives the day of one.
+    pub fn new(moments: impl IntoIterator<Item = i64>, day: impl Fn(i64) -> i64) -> Activity {
         let mut days = BTreeMap::new();
         for at in moments {
             *days.entry(day(at)).or_default() += 1;

@@ -79,7 +79,11 @@ fn run(session: &mut Session, values: &Values) -> Result<ExitCode, String> {
     let deck = quiz::deck(&store).map_err(said)?;
     let answers = store.answers(None).map_err(said)?;
     let verdicts = store.verdicts(None).map_err(said)?;
-    let activity = Activity::new(&answers, &verdicts, clock::day);
+    let interviews = store.interviews().map_err(said)?;
+    let moments = answers.iter().map(|answer| answer.at);
+    let moments = moments.chain(verdicts.iter().map(|verdict| verdict.at));
+    let moments = moments.chain(interviews.iter().map(|interview| interview.at));
+    let activity = Activity::new(moments, clock::day);
     let stats = Stats::new(&deck, activity, clock::day(clock::now()));
     if let Some(file) = values.text("save") {
         draw::save(&stats, Path::new(file), lang)?;

@@ -66,8 +66,8 @@ fn days(stats: &Stats, session: &Session) -> String {
     let most = stats.activity.0.values().max().copied().unwrap_or(0);
     let scale = LEVELS.join(" ");
     out += &lang.pick(
-        format!("    0 {scale} {most} answers and checks a day\n"),
-        format!("    0 {scale} {most}（每天的作答与检查次数）\n"),
+        format!("    0 {scale} {most} on the busiest day\n"),
+        format!("    0 {scale} {most}（最多的一天）\n"),
     );
     out
 }
@@ -79,8 +79,8 @@ fn days_in_words(stats: &Stats, lang: Lang) -> String {
     let line = |day| {
         let (date, count) = (clock::date(day), stats.activity.on(day));
         lang.pick(
-            format!("{date}: {count} answers and checks\n"),
-            format!("{date}：作答与检查 {count} 次\n"),
+            format!("{date}: {count} answers, checks or interviews\n"),
+            format!("{date}：作答、检查与面试 {count} 次\n"),
         )
     };
     days.map(line).collect()
