@@ -247,7 +247,7 @@ fn days_end_at_four_in_the_morning() {
         std::fs::write(person.path("clock"), at.to_string()).unwrap();
     };
     hour(27); // three in the morning of the next date
-    answer(&person, &TWO[..], &[false]);
+    answer(&person, TWO, &[false]);
     assert!(person.asked(&["quiz", "--due"]).is_empty());
     hour(29);
     assert_eq!(person.asked(&["quiz", "--due"]).len(), 1);
