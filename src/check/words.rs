@@ -181,8 +181,8 @@ pub fn fact(fact: &Fact, lang: Lang) -> String {
     };
     // An axis of fixed size is called by its size.
     let named = |axis: &str| match axis.parse::<usize>() {
-        Ok(_) => lang.pick("index", "下标").to_string(),
-        Err(_) => axis.to_string(),
+        Ok(_) => ("index".to_string(), "下标".to_string()),
+        Err(_) => (axis.to_string(), format!(" {axis} ")),
     };
     let (en, zh) = match fact {
         Fact::AllZero { output } => (
@@ -237,10 +237,10 @@ pub fn fact(fact: &Fact, lang: Lang) -> String {
             format!("{output} 是沿 {axis} 轴平移 {by} 位的正确答案"),
         ),
         Fact::RightUpTo { output, axis, from } => {
-            let axis = named(axis);
+            let (en, zh) = named(axis);
             (
-                format!("{output} is right for {axis} < {from} and wrong from there on"),
-                format!("{output} 在 {axis} < {from} 处正确，从那里起错误"),
+                format!("{output} is right for {en} < {from} and wrong from there on"),
+                format!("{output} 在{} < {from} 处正确，从那里起错误", zh.trim_end()),
             )
         }
         Fact::WrongAt {
@@ -251,14 +251,14 @@ pub fn fact(fact: &Fact, lang: Lang) -> String {
         } => {
             let right: Vec<usize> = (0..*size).filter(|i| !wrong.contains(i)).collect();
             // The shorter list says it.
-            let (en, zh, places) = match right.len() < wrong.len() {
-                true => ("right", "正确", &right),
-                false => ("wrong", "错误", wrong),
+            let (is, zh_is, places) = match right.len() < wrong.len() {
+                true => ("right", "正确", at(&right)),
+                false => ("wrong", "错误", at(wrong)),
             };
-            let (places, axis) = (at(places), named(axis));
+            let (en, zh) = named(axis);
             (
-                format!("{output} is {en} only at {axis} in {places} (of {size})"),
-                format!("{output} 只在 {axis} 属于 {places}（共 {size}）处{zh}"),
+                format!("{output} is {is} only at {en} in {places} (of {size})"),
+                format!("{output} 只在{zh}属于 {places}（共 {size}）处{zh_is}"),
             )
         }
         Fact::RepeatsFirst { output, axis } => (
