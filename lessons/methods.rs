@@ -3,12 +3,12 @@
 use crate::kernels::gptq::{Options, Shape, gptq};
 use crate::kernels::obs::{Hessian, sparsegpt};
 use crate::text::Text;
-use crate::tiny::{Corpus, Tiny};
+use crate::tiny::{Corpus, Student, Tiny};
 use ndarray::{Array1, Array2, ArrayViewMut1, Axis};
 use std::collections::HashMap;
 
-/// One method. It changes the linear layers of the blocks, and gives the bits that it stores for each
-/// of their weights.
+/// One method. It changes the linear layers of the blocks, or puts a smaller model in the place of the
+/// whole, and gives the bits that it stores for each weight that the layers had before.
 pub struct Method {
     pub name: &'static str,
     pub about: Text,
@@ -125,6 +125,24 @@ pub const METHODS: &[Method] = &[
         "每块删去 64 个 ‖gate‖·‖up‖·‖down‖ 最小的隐藏单元",
         |model, _| narrow(model, 192),
     ),
+    row(
+        "student, labels",
+        "2 layers, hidden size 64, trained on 512 sequences with labels alone",
+        "2 层、隐藏维度 64，在 512 条序列上只用标签训练",
+        |model, _| replaced(model, Student::Labels),
+    ),
+    row(
+        "student, logits",
+        "the same, with T²·KL(teacher ‖ student) as half of the loss, T = 2",
+        "同上，损失的一半换成 T²·KL(教师 ‖ 学生)，T = 2",
+        |model, _| replaced(model, Student::Logits),
+    ),
+    row(
+        "student, states",
+        "the same, with hidden states drawn to the teacher's through a projection",
+        "同上，再让隐藏态经投影向教师的隐藏态看齐",
+        |model, _| replaced(model, Student::States),
+    ),
 ];
 
 const fn row(
@@ -140,7 +158,9 @@ const fn row(
 /// A method's result.
 pub struct Row {
     pub method: &'static Method,
-    /// Stored bits for each weight of the linear layers, scales and masks among them.
+    /// Weights that are left, zeros among them.
+    pub parameters: usize,
+    /// Stored bits for each weight that the linear layers had before, scales and masks among them.
     pub bits: f64,
     /// Stored bytes of the whole model, the rest in bf16.
     pub bytes: f64,
@@ -168,29 +188,33 @@ pub fn report() -> Report {
     let corpus = Corpus::held_out(SEQUENCES);
     let model = Tiny::trained();
     let calibration = Calibration::new(&model, 16);
-    let linears: usize = model.linears().map(|(_, w)| w.len()).sum();
-    let rest = 2.0 * (model.parameters() - linears) as f64;
+    let before = linear_weights(&model) as f64;
     let rows = METHODS.iter().map(|method| {
         let mut changed = model.clone();
         let bits = (method.apply)(&mut changed, &calibration);
-        let bytes = rest + bits / 8.0 * linears as f64;
-        let loss = changed.loss(&corpus.tokens);
+        let rest = changed.parameters() - linear_weights(&changed);
         Row {
             method,
+            parameters: changed.parameters(),
             bits,
-            bytes,
-            loss,
+            bytes: 2.0 * rest as f64 + bits / 8.0 * before,
+            loss: changed.loss(&corpus.tokens),
         }
     });
     Report {
         rows: rows.collect(),
         parameters: model.parameters(),
-        bytes: rest + 2.0 * linears as f64,
+        bytes: 2.0 * model.parameters() as f64,
         sequences: SEQUENCES,
         entropy: corpus.entropy(),
         loss: model.loss(&corpus.tokens),
         untrained_loss: Tiny::untrained(0).loss(&corpus.tokens),
     }
+}
+
+/// The number of weights in the linear layers of the blocks.
+fn linear_weights(model: &Tiny) -> usize {
+    model.linears().map(|(_, w)| w.len()).sum()
 }
 
 /// Changes every linear layer; gives the mean of the bits, weighted by the number of weights.
@@ -323,8 +347,7 @@ fn two_of_four(w: &mut Array2<f32>) -> f64 {
 /// Keeps the `units` hidden units of each block's MLP whose rows of gate and up and column of down have
 /// the largest product of norms.
 fn narrow(model: &mut Tiny, units: usize) -> f64 {
-    let count = |model: &Tiny| model.linears().map(|(_, w)| w.len()).sum::<usize>() as f64;
-    let before = count(model);
+    let before = linear_weights(model);
     for layer in &mut model.layers {
         let norms = |w: &Array2<f32>, axis| w.map_axis(Axis(axis), |line| line.dot(&line).sqrt());
         let scores =
@@ -336,5 +359,17 @@ fn narrow(model: &mut Tiny, units: usize) -> f64 {
         layer.up_proj = layer.up_proj.select(Axis(0), &kept);
         layer.down_proj = layer.down_proj.select(Axis(1), &kept);
     }
-    16.0 * count(model) / before
+    kept_bits(model, before)
+}
+
+/// Bits where fewer weights are stored, in bf16, than there were `before`.
+fn kept_bits(model: &Tiny, before: usize) -> f64 {
+    16.0 * linear_weights(model) as f64 / before as f64
+}
+
+/// Puts the student in the model's place.
+fn replaced(model: &mut Tiny, student: Student) -> f64 {
+    let before = linear_weights(model);
+    *model = Tiny::student(student);
+    kept_bits(model, before)
 }

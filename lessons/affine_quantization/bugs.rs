@@ -165,6 +165,17 @@ pub const BUGS: &[Bug] = &[
         ],
     ),
     bug(
+        "clamp-before-zero-point",
+        [
+            "clamped before the zero point is added: the codes are shifted out of their range",
+            "但在加 zero_point 之前就 clamp：码整体偏出范围",
+        ],
+        [
+            "Clamp the code: clamp(round(x/s) + z).",
+            "要截断的是码：clamp(round(x/s) + z)。",
+        ],
+    ),
+    bug(
         "wraps-around",
         [
             "with codes that wrap around instead of saturating: the largest numbers become the smallest",

@@ -116,6 +116,8 @@ fn code(x: f64, grid: Grid, v: &Variant) -> f64 {
     };
     if v.has("clamp-missing") {
         free
+    } else if v.has("clamp-before-zero-point") {
+        (free - z).clamp(least, most) + z
     } else if v.has("wraps-around") {
         // Codes of b bits wrap: unsigned from 0, signed in two's complement.
         let count = 2f64.powf((most - least + 1.0).log2().ceil());

@@ -143,6 +143,17 @@ pub const BUGS: &[Bug] = &[
         ],
     ),
     bug(
+        "mask-inverted",
+        [
+            "with the weights removed whose mask is 1, and the others kept",
+            "删掉了掩码为 1 的权重、留下其余权重的结果",
+        ],
+        [
+            "Remove q where mask[q] is 0; 1 stays.",
+            "删掉 mask[q] 为 0 的 q；1 表示保留。",
+        ],
+    ),
+    bug(
         "no-compensation",
         [
             "with the removed weights set to 0 and the others left as they were",

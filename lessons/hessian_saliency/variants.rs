@@ -50,7 +50,8 @@ pub fn variant(inputs: &Inputs, variant: &Variant) -> Outputs {
     let mut pruned = w.clone();
     for (mut row, mask) in pruned.rows_mut().into_iter().zip(mask.rows()) {
         let mut inv = inv.clone();
-        let gone: Vec<usize> = (0..k).filter(|&q| mask[q] == 0.0).collect();
+        let goes = |q: usize| (mask[q] == 0.0) != has("mask-inverted");
+        let gone: Vec<usize> = (0..k).filter(|&q| goes(q)).collect();
         for &q in &gone {
             let (pivot, column) = (inv[[q, q]], inv.column(q).to_owned());
             let factor = match () {

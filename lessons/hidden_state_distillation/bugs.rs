@@ -186,14 +186,27 @@ pub const BUGS: &[Bug] = &[
     ),
 ];
 
-pub const CONVENTIONS: &[Convention] = &[Convention {
-    id: "mean-of-layers",
-    sentence: Text::new(
-        "loss and gradient are means over the layers, not sums",
-        "损失与梯度对层取平均而不是求和",
-    ),
-    who: Text::new(
-        "sum: TinyBERT's code (rep_loss += …) and its paper; mean: many later repositories; the factor goes into the weight of the term",
-        "求和：TinyBERT 的论文与代码（rep_loss += …）；取平均：不少后来的仓库；差一个倍数，并进该项权重即可",
-    ),
-}];
+pub const CONVENTIONS: &[Convention] = &[
+    Convention {
+        id: "mean-of-layers",
+        sentence: Text::new(
+            "loss and gradient are means over the layers, not sums",
+            "损失与梯度对层取平均而不是求和",
+        ),
+        who: Text::new(
+            "sum: TinyBERT's code (rep_loss += …) and its paper; mean: many later repositories; the factor goes into the weight of the term",
+            "求和：TinyBERT 的论文与代码（rep_loss += …）；取平均：不少后来的仓库；差一个倍数，并进该项权重即可",
+        ),
+    },
+    Convention {
+        id: "nearest-layer",
+        sentence: Text::new(
+            "layer i learns from the teacher's layer that is nearest to i·L_t/L_s, not from the one at or below it",
+            "第 i 层对齐离 i·L_t/L_s 最近的教师层，而不是向下取整得到的层",
+        ),
+        who: Text::new(
+            "down: integer division, as here; nearest: round(i·L_t/L_s). They differ only where L_t is no multiple of L_s",
+            "向下：整数除法，本课的写法；最近：round(i·L_t/L_s)。只有 L_t 不是 L_s 的倍数时才有差别",
+        ),
+    },
+];

@@ -73,6 +73,9 @@ fn pairs(args: &Arguments, v: &Variant) -> Vec<(usize, usize)> {
             ((i + 1) * step).saturating_sub(1).min(m - 1)
         }
         () if v.has("first-layers") => i.min(m - 1),
+        () if v.has("nearest-layer") => (2 * i * (m - 1) + (l - 1))
+            .checked_div(2 * (l - 1))
+            .unwrap_or(0),
         () if v.has("last-layers") => (m + i).saturating_sub(l).min(m - 1),
         () => map[i],
     };

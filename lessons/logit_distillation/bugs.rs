@@ -65,6 +65,17 @@ pub const BUGS: &[Bug] = &[
         ],
     ),
     bug(
+        "t-only-on-student",
+        [
+            "with the temperature on the student only",
+            "但只给学生加了温度",
+        ],
+        [
+            "Divide both by T: at T a student with the teacher's logits must have no loss.",
+            "两边都除以 T：学生与教师 logits 相同时，软损失必须为 0。",
+        ],
+    ),
+    bug(
         "t-only-on-teacher",
         [
             "with the temperature on the teacher only",

@@ -81,7 +81,8 @@ fn soft(args: &Arguments, i: usize, v: &Variant) -> Term {
         false => &row / t,
     };
     let own = if v.has("t-only-on-teacher") { 1.0 } else { t };
-    let z_teacher = cooled(args.teacher.row(i), t);
+    let given = if v.has("t-only-on-student") { 1.0 } else { t };
+    let z_teacher = cooled(args.teacher.row(i), given);
     let z_student = cooled(args.student.row(i), own);
     let (mut log_p, log_q) = (log_softmax(&z_teacher, v), log_softmax(&z_student, v));
     if v.has("argmax-of-teacher") {

@@ -125,6 +125,17 @@ pub const BUGS: &[Bug] = &[
         ],
     ),
     bug(
+        "mask-inverted",
+        [
+            "with a mask that is 1 where a weight goes",
+            "掩码取反（被剪处为 1）的结果",
+        ],
+        [
+            "1 stays and 0 goes: the mask is what weights are multiplied with.",
+            "1 表示保留，0 表示剪掉：掩码是用来与权重相乘的。",
+        ],
+    ),
+    bug(
         "sign-lost",
         [
             "with |w| kept in place of w",
@@ -175,5 +186,13 @@ pub const BUGS: &[Bug] = &[
             "v ← momentum·v + g, then w ← w − lr·v.",
             "先 v ← momentum·v + g，再 w ← w − lr·v。",
         ],
+    ),
+    bug(
+        "no-learning-rate",
+        [
+            "with a step of the whole velocity: lr is not used",
+            "整步走了速度、没有乘 lr 的结果",
+        ],
+        ["w ← w − lr·v.", "w ← w − lr·v。"],
     ),
 ];

@@ -72,6 +72,7 @@ pub fn variant(inputs: &Inputs, variant: &Variant) -> Outputs {
         true => grad,
         false => momentum * &velocity + &grad,
     };
+    let lr = if has("no-learning-rate") { 1.0 } else { lr };
     let free = match has("step-from-dense") {
         true => &w - lr * &moved,
         false => &pruned - lr * &moved,
@@ -84,6 +85,10 @@ pub fn variant(inputs: &Inputs, variant: &Variant) -> Outputs {
     let next = match unmasked.into_iter().any(has) {
         true => free,
         false => free * &mask,
+    };
+    let mask = match has("mask-inverted") {
+        true => 1.0 - mask,
+        false => mask,
     };
     vec![mask, pruned, next]
 }

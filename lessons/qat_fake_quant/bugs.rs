@@ -37,6 +37,17 @@ pub const BUGS: &[Bug] = &[
         ],
     ),
     bug(
+        "ends-clipped",
+        [
+            "with no gradient at the codes qmin and qmax themselves, though what rounds to them is not clipped",
+            "但编码恰为 qmin、qmax 的数也没有梯度：舍入到两端的数并没有被截断",
+        ],
+        [
+            "The ends are inside: qmin ≤ round(x/s) + z ≤ qmax.",
+            "两端属于区间内：qmin ≤ round(x/s) + z ≤ qmax。",
+        ],
+    ),
+    bug(
         "mask-inverted",
         [
             "with a gradient that passes only where codes are clipped",

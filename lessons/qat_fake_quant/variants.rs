@@ -39,6 +39,7 @@ pub fn variant(inputs: &Inputs, v: &Variant) -> Outputs {
         // Whether the code was clipped, or by how much x itself is beyond the ends.
         let inside = match () {
             () if v.has("unrounded-mask") => u + z >= qmin && u + z <= qmax,
+            () if v.has("ends-clipped") => code > qmin && code < qmax,
             () if v.has("no-clamp") => code >= qmin && code <= qmax,
             () if v.has("clamp-before-zero-point") => q - z == code,
             () => q == code,

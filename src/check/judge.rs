@@ -316,7 +316,10 @@ pub(super) fn values(answers: Vec<Answer>) -> Outputs {
     answers.into_iter().map(|answer| answer.value).collect()
 }
 
-/// Chooses the convention that most cases follow and makes its answers the truth.
+/// Chooses the convention that most cases follow, and more than half of them, and makes its answers the
+/// truth. A wrong answer meets one by chance on some case; together with a bug it is for [`diagnose`].
+///
+/// [`diagnose`]: super::diagnose::diagnose
 fn settle(problem: &Problem, tried: &mut [Judged]) -> Option<&'static str> {
     let count = |tried: &[Judged]| tried.iter().filter(|judged| judged.passes()).count();
     let mut most = count(tried);
@@ -334,7 +337,7 @@ fn settle(problem: &Problem, tried: &mut [Judged]) -> Option<&'static str> {
             })
             .collect();
         let now = count(tried);
-        if now > most {
+        if now > most && 2 * now > tried.len() {
             (most, settled) = (now, Some(convention.id));
         } else {
             for (judged, want) in tried.iter_mut().zip(before) {

@@ -179,6 +179,11 @@ pub fn fact(fact: &Fact, lang: Lang) -> String {
         let words: Vec<String> = places.iter().map(usize::to_string).collect();
         format!("[{}]", words.join(" "))
     };
+    // An axis of fixed size is called by its size.
+    let named = |axis: &str| match axis.parse::<usize>() {
+        Ok(_) => ("index".to_string(), "下标".to_string()),
+        Err(_) => (axis.to_string(), format!(" {axis} ")),
+    };
     let (en, zh) = match fact {
         Fact::AllZero { output } => (
             format!("every element of {output} is 0"),
@@ -231,25 +236,31 @@ pub fn fact(fact: &Fact, lang: Lang) -> String {
             format!("{output} is the right answer shifted by {by} along {axis}"),
             format!("{output} 是沿 {axis} 轴平移 {by} 位的正确答案"),
         ),
-        Fact::RightUpTo { output, axis, from } => (
-            format!("{output} is right for {axis} < {from} and wrong from there on"),
-            format!("{output} 在 {axis} < {from} 处正确，从那里起错误"),
-        ),
+        Fact::RightUpTo { output, axis, from } => {
+            let (en, zh) = named(axis);
+            (
+                format!("{output} is right for {en} < {from} and wrong from there on"),
+                format!("{output} 在{} < {from} 处正确，从那里起错误", zh.trim_end()),
+            )
+        }
         Fact::WrongAt {
             output,
             axis,
-            at: places,
+            at: wrong,
             size,
-        } => (
-            format!(
-                "{output} is wrong only at {axis} in {} (of {size})",
-                at(places)
-            ),
-            format!(
-                "{output} 只在 {axis} 属于 {}（共 {size}）处错误",
-                at(places)
-            ),
-        ),
+        } => {
+            let right: Vec<usize> = (0..*size).filter(|i| !wrong.contains(i)).collect();
+            // The shorter list says it.
+            let (is, zh_is, places) = match right.len() < wrong.len() {
+                true => ("right", "正确", at(&right)),
+                false => ("wrong", "错误", at(wrong)),
+            };
+            let (en, zh) = named(axis);
+            (
+                format!("{output} is {is} only at {en} in {places} (of {size})"),
+                format!("{output} 只在{zh}属于 {places}（共 {size}）处{zh_is}"),
+            )
+        }
         Fact::RepeatsFirst { output, axis } => (
             format!("{output} repeats the right answer of {axis}=0 for every {axis}"),
             format!("{output} 在每个 {axis} 处都重复了 {axis}=0 的正确答案"),

@@ -11,8 +11,8 @@ use std::process::ExitCode;
 pub const VERB: Verb = Verb {
     name: "model",
     about: Text::new(
-        "a small real model: its loss before and after quantization and pruning",
-        "一个真实的小模型：量化、剪枝前后的损失",
+        "a small real model: its loss before and after quantization, pruning and distillation",
+        "一个真实的小模型：量化、剪枝、蒸馏前后的损失",
     ),
     args: &[FORMAT],
     run: |session: &mut Session, values: &Values| {
@@ -82,8 +82,8 @@ fn text(report: &Report, lang: Lang) -> String {
         format!("\n无限长序列每个 token 的熵是 {rate:.4}；这里每条序列开头都有八个新名字，所以更高。\n\n"),
     );
     out += lang.pick(
-        "What methods do to it. Bits are stored ones for each weight of the linear layers, with scales and masks; embedding and output layer stay in bf16.\n\n",
-        "各方法的效果。bit 数是线性层平均每个权重的存储位数，含 scale 与掩码；词嵌入和输出层保持 bf16。\n\n",
+        "What methods do to it. Bits are stored ones, with scales and masks, for each weight that its linear layers have; embedding and output layer stay in bf16. A student is a smaller model in bf16: its bits are few because its weights are.\n\n",
+        "各方法的效果。bit 数是存储位数（含 scale 与掩码）除以原模型线性层的权重数；词嵌入和输出层保持 bf16。学生是更小的 bf16 模型：bit 数小，是因为权重少。\n\n",
     );
     let mut table = |cells: [&str; 6]| out += &format!("| {} |\n", cells.join(" | "));
     table(lang.pick(
@@ -104,6 +104,7 @@ fn text(report: &Report, lang: Lang) -> String {
         bits,
         bytes,
         loss: after,
+        ..
     } in &report.rows
     {
         table([
@@ -115,6 +116,10 @@ fn text(report: &Report, lang: Lang) -> String {
             method.about.get(lang),
         ]);
     }
+    out += lang.pick(
+        "\nStudents of other seeds, and why hidden states do not help here: `llmlab lesson logit-distillation`, `hidden-state-distillation`.\n",
+        "\n其他种子的学生，以及隐藏态在这里为何帮不上忙：见 `llmlab lesson logit-distillation`、`hidden-state-distillation`。\n",
+    );
     out
 }
 
@@ -123,6 +128,7 @@ fn json(report: &Report, lang: Lang) -> Value {
         json!({
             "name": row.method.name,
             "about": row.method.about.get(lang),
+            "parameters": row.parameters,
             "bits": row.bits,
             "bytes": row.bytes,
             "loss": row.loss,

@@ -51,6 +51,17 @@ pub struct Tiny {
     pub lm_head: Array2<f32>,
 }
 
+/// What `distil.py` trained a smaller model on. All of them began alike, and saw the same sequences.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Student {
+    /// The next tokens alone.
+    Labels,
+    /// The next tokens, and the teacher's logits.
+    Logits,
+    /// The next tokens, the teacher's logits, and its hidden states.
+    States,
+}
+
 /// Why bytes are no model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Malformed(String);
@@ -101,6 +112,16 @@ impl Tiny {
     /// The trained model that llmlab carries.
     pub fn trained() -> Tiny {
         Tiny::from_safetensors(WEIGHTS).expect("the file is in the binary, and a test reads it")
+    }
+
+    /// A smaller model that learned from few sequences, and in one of three ways from this one.
+    pub fn student(student: Student) -> Tiny {
+        let bytes: &[u8] = match student {
+            Student::Labels => include_bytes!("student_labels.safetensors"),
+            Student::Logits => include_bytes!("student_logits.safetensors"),
+            Student::States => include_bytes!("student_states.safetensors"),
+        };
+        Tiny::from_safetensors(bytes).expect("the file is in the binary, and a test reads it")
     }
 
     /// The same model before training: N(0, 0.02²), norms 1.

@@ -72,6 +72,31 @@ fn the_loss_is_that_of_pytorch_and_near_the_entropy() {
     );
 }
 
+#[test]
+fn the_students_losses_are_those_of_pytorch() {
+    let golden: Value = serde_json::from_str(include_str!("students.json")).unwrap();
+    let corpus = Corpus::held_out(32).tokens;
+    let [labels, logits, states] = [
+        ("labels", Student::Labels),
+        ("logits", Student::Logits),
+        ("states", Student::States),
+    ]
+    .map(|(name, student)| {
+        let model = Tiny::student(student);
+        assert_eq!(model.parameters(), 90_432, "{name}");
+        let want = golden[name].as_f64().unwrap();
+        let ours = model.loss(&Corpus::held_out(3).tokens);
+        assert!((ours - want).abs() < 1e-5, "{name}: {ours} is not {want}");
+        model.loss(&corpus)
+    });
+    let teacher = Tiny::trained().loss(&corpus);
+    assert!(
+        teacher < logits && logits < labels,
+        "{teacher} {logits} {labels}"
+    );
+    assert!(teacher < states, "{teacher} {states}");
+}
+
 /// Copies cost nothing: the model looks the names up in its context.
 #[test]
 fn names_are_copied_over_the_gap() {

@@ -13,6 +13,7 @@ The corpus is that of corpus.rs, which says what it is; golden.json holds what b
 import json
 import math
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -72,7 +73,15 @@ def sequences(first, count, length=LENGTH):
 
 
 # ---- The model: Hugging Face's Llama, with its names. --------------------------------------------
-HIDDEN, INTERMEDIATE, LAYERS, HEADS, EPS, THETA = 128, 256, 4, 4, 1e-5, 10000.0
+EPS, THETA = 1e-5, 10000.0
+
+
+@dataclass(frozen=True)
+class Config:
+    hidden_size: int = 128
+    intermediate_size: int = 256
+    num_hidden_layers: int = 4
+    num_attention_heads: int = 4
 
 
 def rotate(x):
@@ -86,35 +95,37 @@ def rotate(x):
 
 
 class Attention(nn.Module):
-    def __init__(self):
+    def __init__(self, config):
         super().__init__()
+        self.heads, hidden = config.num_attention_heads, config.hidden_size
         for name in ["q_proj", "k_proj", "v_proj", "o_proj"]:
-            setattr(self, name, nn.Linear(HIDDEN, HIDDEN, bias=False))
+            setattr(self, name, nn.Linear(hidden, hidden, bias=False))
 
     def forward(self, x):
-        heads = lambda y: y.unflatten(-1, (HEADS, -1)).transpose(1, 2)
+        heads = lambda y: y.unflatten(-1, (self.heads, -1)).transpose(1, 2)
         q, k, v = heads(self.q_proj(x)), heads(self.k_proj(x)), heads(self.v_proj(x))
         out = F.scaled_dot_product_attention(rotate(q), rotate(k), v, is_causal=True)
         return self.o_proj(out.transpose(1, 2).flatten(-2))
 
 
 class Mlp(nn.Module):
-    def __init__(self):
+    def __init__(self, config):
         super().__init__()
-        self.gate_proj = nn.Linear(HIDDEN, INTERMEDIATE, bias=False)
-        self.up_proj = nn.Linear(HIDDEN, INTERMEDIATE, bias=False)
-        self.down_proj = nn.Linear(INTERMEDIATE, HIDDEN, bias=False)
+        hidden, inner = config.hidden_size, config.intermediate_size
+        self.gate_proj = nn.Linear(hidden, inner, bias=False)
+        self.up_proj = nn.Linear(hidden, inner, bias=False)
+        self.down_proj = nn.Linear(inner, hidden, bias=False)
 
     def forward(self, x):
         return self.down_proj(F.silu(self.gate_proj(x)) * self.up_proj(x))
 
 
 class Layer(nn.Module):
-    def __init__(self):
+    def __init__(self, config):
         super().__init__()
-        self.self_attn, self.mlp = Attention(), Mlp()
-        self.input_layernorm = nn.RMSNorm(HIDDEN, eps=EPS)
-        self.post_attention_layernorm = nn.RMSNorm(HIDDEN, eps=EPS)
+        self.self_attn, self.mlp = Attention(config), Mlp(config)
+        self.input_layernorm = nn.RMSNorm(config.hidden_size, eps=EPS)
+        self.post_attention_layernorm = nn.RMSNorm(config.hidden_size, eps=EPS)
 
     def forward(self, x):
         x = x + self.self_attn(self.input_layernorm(x))
@@ -122,69 +133,92 @@ class Layer(nn.Module):
 
 
 class Llama(nn.Module):
-    def __init__(self):
+    def __init__(self, config):
         super().__init__()
+        self.config = config
         self.model = nn.Module()
-        self.model.embed_tokens = nn.Embedding(VOCAB, HIDDEN)
-        self.model.layers = nn.ModuleList(Layer() for _ in range(LAYERS))
-        self.model.norm = nn.RMSNorm(HIDDEN, eps=EPS)
-        self.lm_head = nn.Linear(HIDDEN, VOCAB, bias=False)
+        self.model.embed_tokens = nn.Embedding(VOCAB, config.hidden_size)
+        self.model.layers = nn.ModuleList(Layer(config) for _ in range(config.num_hidden_layers))
+        self.model.norm = nn.RMSNorm(config.hidden_size, eps=EPS)
+        self.lm_head = nn.Linear(config.hidden_size, VOCAB, bias=False)
         for name, weight in self.named_parameters():
             if weight.ndim == 2:
                 nn.init.normal_(weight, std=0.02)
 
-    def forward(self, tokens):
-        x = self.model.embed_tokens(tokens)
+    def hidden_states(self, tokens):
+        """The embeddings, then what each layer hands on: one more than there are layers."""
+        states = [self.model.embed_tokens(tokens)]
         for layer in self.model.layers:
-            x = layer(x)
-        return self.lm_head(self.model.norm(x))
+            states.append(layer(states[-1]))
+        return states
+
+    def logits(self, state):
+        return self.lm_head(self.model.norm(state))
+
+    def forward(self, tokens):
+        return self.logits(self.hidden_states(tokens)[-1])
+
+
+def cross_entropy(logits, tokens):
+    """The mean over the tokens that are predicted: all but the first of a sequence."""
+    return F.cross_entropy(logits[:, :-1].flatten(0, 1), tokens[:, 1:].flatten())
 
 
 def loss(model, tokens):
-    logits = model(tokens)[:, :-1]
-    return F.cross_entropy(logits.flatten(0, 1), tokens[:, 1:].flatten())
+    return cross_entropy(model(tokens), tokens)
 
 
 # ---- Training. -----------------------------------------------------------------------------------
-def train():
-    torch.manual_seed(SEED)
-    model = Llama()
-    decayed = [p for p in model.parameters() if p.ndim == 2]
-    plain = [p for p in model.parameters() if p.ndim < 2]
-    groups = [{"params": decayed, "weight_decay": 0.1}, {"params": plain, "weight_decay": 0.0}]
+def train(parameters, batches, loss):
+    """Lowers loss(batch) over the batches, once each."""
+    steps = len(batches)
+    groups = [
+        {"params": [p for p in parameters if p.ndim == 2], "weight_decay": 0.1},
+        {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
+    ]
     optimizer = torch.optim.AdamW(groups, lr=PEAK_LR, betas=(0.9, 0.95))
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer,
-        lambda step: min(1.0, (step + 1) / WARM_UP) * 0.5 * (1 + math.cos(math.pi * step / STEPS)),
+        lambda step: min(1.0, (step + 1) / WARM_UP) * 0.5 * (1 + math.cos(math.pi * step / steps)),
     )
-    corpus = torch.from_numpy(sequences(0, STEPS * BATCH))
     start = time.time()
-    for step, batch in enumerate(corpus.split(BATCH)):
+    for step, batch in enumerate(batches):
         optimizer.zero_grad(set_to_none=True)
-        now = loss(model, batch)
+        now = loss(batch)
         now.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        nn.utils.clip_grad_norm_(parameters, 1.0)
         optimizer.step()
         schedule.step()
-        if step % 100 == 0 or step == STEPS - 1:
+        if step % 100 == 0 or step == steps - 1:
             print(f"step {step:5} loss {now.item():.4f} {time.time() - start:6.1f} s", flush=True)
+
+
+def train_teacher():
+    torch.manual_seed(SEED)
+    model = Llama(Config())
+    batches = torch.from_numpy(sequences(0, STEPS * BATCH)).split(BATCH)
+    train(list(model.parameters()), batches, lambda batch: loss(model, batch))
     return model
 
 
+def rounded(model):
+    """The model as a reader of its file has it: weights of bf16, as they are published, computing in f64."""
+    return model.bfloat16().double().eval()
+
+
+def save(model, path, **settings):
+    """Writes a rounded model."""
+    weights = {name: w.to(torch.bfloat16) for name, w in model.state_dict().items()}
+    config = {
+        "num_attention_heads": model.config.num_attention_heads, "rms_norm_eps": EPS,
+        "rope_theta": THETA, "batch": BATCH, "length": LENGTH, **settings,
+    }
+    save_file(weights, path, {name: str(value) for name, value in config.items()})
+
 def main():
     here = Path(__file__).parent
-    model = train()
-    # Weights are kept in bf16, as they are published.
-    weights = {name: w.detach().to(torch.bfloat16) for name, w in model.state_dict().items()}
-    config = {
-        "num_attention_heads": HEADS, "rms_norm_eps": EPS, "rope_theta": THETA,
-        "seed": SEED, "steps": STEPS, "batch": BATCH, "length": LENGTH,
-    }
-    metadata = {name: str(value) for name, value in config.items()}
-    save_file(weights, here / "weights.safetensors", metadata)
-
-    model.load_state_dict({name: w.double() for name, w in weights.items()})
-    model = model.double().eval()
+    model = rounded(train_teacher())
+    save(model, here / "weights.safetensors", seed=SEED, steps=STEPS)
     with torch.no_grad():
         held_out = torch.from_numpy(sequences(HELD_OUT, 64))
         print(f"held-out loss {loss(model, held_out).item():.4f}")
