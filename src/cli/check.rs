@@ -2,8 +2,9 @@
 
 use super::Session;
 use super::lab::{self, Progress, Refusal};
+use super::list::shortened;
 use super::verbs::{Arg, FORMAT, LESSON, Shape, Values, Verb};
-use super::wrap::wrap;
+use super::wrap::{columns, wrap};
 use crate::check::{Options, Report, Verdict, judge_arrays, render};
 use crate::lesson::Lesson;
 use crate::solution::Answer;
@@ -244,6 +245,8 @@ pub fn record(session: &Session, report: &Report) {
 pub struct Bar {
     quiet: bool,
     title: &'static str,
+    /// One column less than the terminal has: a line that wraps cannot be taken back.
+    room: usize,
     words: String,
 }
 
@@ -253,18 +256,20 @@ impl Bar {
             // A screen reader would read every step of it.
             quiet: session.plain || !std::io::stderr().is_terminal(),
             title,
+            room: session.width - 1,
             words: String::new(),
         }
     }
 
     pub fn show(&mut self, progress: Progress) {
-        self.say(&bar(self.title, progress));
+        self.say(&bar(self.title, progress, self.room));
     }
 
     /// Shows words in the bar's place.
     pub fn say(&mut self, words: &str) {
+        let words = shortened(words, self.room);
         if !self.quiet && self.words != words {
-            self.words = words.to_string();
+            self.words.clone_from(&words);
             let _ = write!(std::io::stderr(), "\r\x1b[K{words}");
         }
     }
@@ -277,15 +282,40 @@ impl Bar {
     }
 }
 
-/// `title [#####-----] 12/46`
-fn bar(title: &str, progress: Progress) -> String {
+/// `title [#####-----] 12/46`; without the bar where there is no room for it.
+fn bar(title: &str, progress: Progress, room: usize) -> String {
     const WIDTH: usize = 20;
     match progress {
         Progress::Waiting => format!("{title} …"),
         Progress::Crates { done, total } => {
             let full = WIDTH * done / total.max(1);
             let (full, rest) = ("#".repeat(full), "-".repeat(WIDTH - full));
-            format!("{title} [{full}{rest}] {done}/{total}")
+            let long = format!("{title} [{full}{rest}] {done}/{total}");
+            match columns(&long) <= room {
+                true => long,
+                false => {
+                    let count = format!(" {done}/{total}");
+                    shortened(title, room - count.len()) + &count
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bar_fits_its_line() {
+        let title = "first use on this machine: compiling the library, about 10 s";
+        for room in [59, 79, 120] {
+            for done in [0, 7, 46] {
+                let shown = bar(title, Progress::Crates { done, total: 46 }, room);
+                assert!(columns(&shown) <= room, "{shown}");
+                assert!(shown.ends_with(&format!(" {done}/46")), "{shown}");
+                assert_eq!(shown.contains('['), room > 100, "{shown}");
+            }
         }
     }
 }
