@@ -28,7 +28,7 @@ fn unmarked(line: &str, lang: Lang) -> String {
     while let Some(c) = chars.next() {
         match c {
             // `✓ right` says it twice.
-            '✓' | '✗' | '◐' if chars.peek() == Some(&' ') => {
+            '✓' | '✗' | '◐' if before_a_word(chars.clone()) => {
                 chars.next();
             }
             '✓' => out += lang.pick("yes", "是"),
@@ -58,6 +58,11 @@ fn unmarked(line: &str, lang: Lang) -> String {
         }
     }
     out.trim_end().to_string()
+}
+
+/// Whether a space and a word come.
+fn before_a_word(mut chars: impl Iterator<Item = char>) -> bool {
+    chars.next() == Some(' ') && chars.next().is_some_and(char::is_alphanumeric)
 }
 
 /// `▁` to `█` as 1 to 8.
