@@ -6,6 +6,7 @@ mod claims;
 mod clock;
 mod completions;
 mod doctor;
+mod heat;
 mod help;
 mod interview;
 mod lab;

@@ -1,12 +1,13 @@
 //! `llmlab trace`: a reference step by step.
 
 use super::verbs::{Arg, LESSON, Shape, Values, Verb};
-use super::{Session, trace_text};
+use super::{Session, heat, picture, trace_text};
 use crate::bind::Data;
 use crate::lesson::Lesson;
-use crate::show::{Source, Traced, html, json, traced};
+use crate::show::{HeatMap, Source, Traced, html, json, traced};
 use crate::tensor::Value;
 use crate::text::{Lang, Text};
+use crate::trace::Step;
 use crate::{bind, check, npz};
 use std::path::Path;
 use std::process::ExitCode;
@@ -56,11 +57,19 @@ pub const VERB: Verb = Verb {
             ),
         },
         Arg {
-            name: "save",
-            shape: Shape::Option("FILE.npz"),
+            name: "step",
+            shape: Shape::Option("NAME"),
             about: Text::new(
-                "write inputs, every step and outputs, by name",
-                "按名字保存输入、每一步和输出",
+                "one step's values as shades: a heat map",
+                "把某一步的数值画成热力图",
+            ),
+        },
+        Arg {
+            name: "save",
+            shape: Shape::Option("FILE"),
+            about: Text::new(
+                ".npz: inputs, every step and outputs, by name; .svg or .png: the heat map of --step",
+                ".npz：按名字保存输入、每一步和输出；.svg 或 .png：--step 的热力图",
             ),
         },
         Arg {
@@ -79,24 +88,73 @@ fn run(session: &mut Session, values: &Values) -> Result<ExitCode, String> {
         Some(path) => from_file(lesson, values, Path::new(path), lang)?,
         None => from_case(lesson, values, lang)?,
     };
+    let step = match values.text("step") {
+        Some(name) => Some(step(&run, name, lang)?),
+        None => None,
+    };
     if let Some(path) = values.text("save") {
-        npz::write(Path::new(path), &arrays(&run), lang)?;
+        save(&run, step, Path::new(path), lang)?;
     }
     match values.text("format") {
+        Some("text") | None if step.is_some() && !session.plain => {
+            let (most, panels) = heat::room(session);
+            let map = step.and_then(|step| HeatMap::new(step, most, panels));
+            let map = map.ok_or_else(|| no_map(step.map_or("", |step| &step.name), lang))?;
+            session.say(heat::text(&map, session));
+        }
         Some("json") => session.say(json(&run, values.flag("values")).to_string()),
         Some("html") => session.say(html(&run)),
         _ => {
             let (width, shown) = (session.width, values.flag("values"));
             session.say(match session.plain {
-                true => trace_text::sentences(&run, width, shown, lang),
+                true => trace_text::sentences(&run, width, shown || step.is_some(), lang),
                 false => trace_text::text(&run, width, shown, lang),
             });
-            if let Some(path) = values.text("save") {
-                session.say(lang.pick(format!("saved to {path}"), format!("已保存到 {path}")));
-            }
         }
     }
+    if let (Some(path), Some("text") | None) = (values.text("save"), values.text("format")) {
+        session.say(lang.pick(format!("saved to {path}"), format!("已保存到 {path}")));
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The step of this name.
+fn step<'a>(run: &'a Traced, name: &str, lang: Lang) -> Result<&'a Step, String> {
+    let steps = run.trace.steps();
+    let found = steps.iter().find(|step| step.name == name);
+    found.ok_or_else(|| {
+        let known: Vec<&str> = steps.iter().map(|step| step.name.as_str()).collect();
+        let known = known.join(", ");
+        lang.pick(
+            format!("there is no step `{name}`; the steps are {known}"),
+            format!("没有名为 `{name}` 的步骤；现有步骤：{known}"),
+        )
+    })
+}
+
+fn no_map(name: &str, lang: Lang) -> String {
+    lang.pick(
+        format!("`{name}` is a single number or empty, which makes no picture; --values shows it"),
+        format!("`{name}` 是单个数或为空，画不成图；用 --values 查看"),
+    )
+}
+
+/// Writes arrays, or the picture of a step.
+fn save(run: &Traced, step: Option<&Step>, path: &Path, lang: Lang) -> Result<(), String> {
+    if !picture::is_picture(path) {
+        return npz::write(path, &arrays(run), lang);
+    }
+    let Some(step) = step else {
+        let steps = run.trace.steps().iter().map(|step| step.name.as_str());
+        let steps = steps.collect::<Vec<_>>().join(", ");
+        return Err(lang.pick(
+            format!("a picture shows one step: add --step with one of {steps}"),
+            format!("图片只画一步：请用 --step 指定其一：{steps}"),
+        ));
+    };
+    let map = HeatMap::new(step, [128, 128], 16).ok_or_else(|| no_map(&step.name, lang))?;
+    let title = format!("{}: {}", run.lesson.id, step.name);
+    picture::save_heat_map(&map, &title, path, lang)
 }
 
 fn from_case(lesson: &'static Lesson, values: &Values, lang: Lang) -> Result<Traced, String> {

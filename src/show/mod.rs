@@ -1,11 +1,13 @@
 //! A run of a reference as data: what the tracer's text, JSON and tables show.
 
+mod heat_map;
 mod html;
 mod json;
 mod plot;
 mod summary;
 mod traced;
 
+pub use heat_map::{HeatMap, Panel, Scale, Shade, Side};
 pub use html::html;
 pub use json::json;
 pub use plot::{Curve, Plot, Style, label, ticks};

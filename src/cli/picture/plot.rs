@@ -1,45 +1,26 @@
-//! A plot as a picture: SVG for documents, PNG where that is wanted.
+//! Curves over logarithmic axes.
 
+use super::{COLORS, onto, sans_serif};
 use crate::show::{Plot, Style, label, ticks};
 use crate::text::Lang;
 use plotters::prelude::*;
-use plotters::style::{FontStyle, register_font};
 use std::error::Error;
 use std::path::Path;
-
-/// Colours that people tell apart whatever their eyes (Okabe and Ito 2008).
-pub const COLORS: [RGBColor; 5] = [
-    RGBColor(0, 114, 178),
-    RGBColor(213, 94, 0),
-    RGBColor(0, 158, 115),
-    RGBColor(204, 121, 167),
-    RGBColor(86, 180, 233),
-];
 
 const SIZE: (u32, u32) = (960, 600);
 
 /// Writes the plot to `path`, as its ending says.
 ///
 /// # Errors
-/// A sentence when the ending is neither, or the file cannot be written.
+/// A sentence when the ending is neither .svg nor .png, or the file cannot be written.
 pub fn save(plot: &Plot, path: &Path, lang: Lang) -> Result<(), String> {
-    let shown = path.display();
-    let drawn = match path.extension().and_then(|ending| ending.to_str()) {
-        Some("svg") => draw(plot, SVGBackend::new(path, SIZE).into_drawing_area()),
-        Some("png") => draw(plot, BitMapBackend::new(path, SIZE).into_drawing_area()),
-        _ => {
-            return Err(lang.pick(
-                format!("{shown} should end in .svg or .png"),
-                format!("{shown} 应以 .svg 或 .png 结尾"),
-            ));
-        }
-    };
-    drawn.map_err(|error| {
-        lang.pick(
-            format!("{shown} cannot be written: {error}"),
-            format!("无法写入 {shown}：{error}"),
-        )
-    })
+    onto(
+        path,
+        SIZE,
+        lang,
+        |area| draw(plot, area),
+        |area| draw(plot, area),
+    )
 }
 
 fn draw<DB: DrawingBackend>(
@@ -98,16 +79,6 @@ where
         .draw()?;
     area.present()?;
     Ok(())
-}
-
-/// A machine without fonts still draws letters: this font is in the program.
-///
-/// # Errors
-/// Where it cannot be read, which a test rules out.
-pub fn sans_serif() -> Result<(), Box<dyn Error>> {
-    let font = epaint_default_fonts::UBUNTU_LIGHT;
-    let known = register_font("sans-serif", FontStyle::Normal, font);
-    known.map_err(|_| "the built-in font cannot be read".into())
 }
 
 /// The corner that is farthest from every curve: there the legend hides nothing.
