@@ -67,16 +67,19 @@ fn row(check: &Check, session: &Session) -> String {
             true => lang.pick("well", "正常"),
             false => lang.pick("to be mended", "需要修复"),
         };
-        let fix = check
-            .fix
-            .iter()
-            .map(|fix| lang.pick(format!("\n  fix: {fix}"), format!("\n  修复：{fix}")));
-        return format!(
-            "{}: {state}; {}{}",
-            check.name,
-            check.found,
-            fix.collect::<String>()
+        let (name, found) = (check.name, &check.found);
+        let mut facts = vec![lang.pick(
+            format!("{name}: {state}; {found}"),
+            format!("{name}：{state}；{found}"),
+        )];
+        facts.extend(
+            check
+                .fix
+                .iter()
+                .map(|fix| lang.pick(format!("  fix: {fix}"), format!("  修复：{fix}"))),
         );
+        let facts: Vec<String> = facts.iter().map(|fact| wrap(fact, width, 4)).collect();
+        return facts.join("\n");
     }
     let mark = if check.ok { "✓".green() } else { "✗".red() };
     let name = markdown::pad(check.name, 10);

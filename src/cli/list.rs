@@ -1,7 +1,7 @@
 //! `llmlab` and `llmlab list`: the map of lessons.
 
 use super::verbs::{Arg, FORMAT, Shape, Values, Verb};
-use super::wrap::columns;
+use super::wrap::{columns, wrap};
 use super::{Session, markdown};
 use crate::lesson::{Lesson, Track};
 use crate::lessons::{LESSONS, parent};
@@ -158,7 +158,7 @@ fn rows(lessons: &[&Lesson], passed: &[String], session: &Session) -> String {
             out += &format!("{}\n", lesson.part.title().get(session.lang).bold());
         }
         out += &match session.plain {
-            true => sentence(lesson, passed, session.lang),
+            true => wrap(&sentence(lesson, passed, session.lang), session.width, 4),
             false => row(lesson, passed, session.lang, session.width),
         };
         out.push('\n');

@@ -41,7 +41,7 @@ pub fn text(run: &Traced, width: usize, values: bool, lang: Lang) -> String {
     let rows: Vec<[String; CELLS]> = (1..).zip(steps).map(|(i, step)| cells(i, step)).collect();
     let layout = LAYOUTS.iter().find(|layout| fits(&rows, layout, width));
     let layout = layout.unwrap_or(&LAYOUTS[2]);
-    let mut out = header(run, width, lang);
+    let mut out = header(run, width, " · ", lang);
     for (row, step) in rows.iter().zip(steps) {
         for (i, line) in layout.iter().enumerate() {
             let indent = if i == 0 { 0 } else { 3 };
@@ -61,7 +61,7 @@ pub fn text(run: &Traced, width: usize, values: bool, lang: Lang) -> String {
 
 /// The same in words: a line for each step.
 pub fn sentences(run: &Traced, width: usize, values: bool, lang: Lang) -> String {
-    let mut out = header(run, usize::MAX, lang).replace(" · ", lang.pick("; ", "；"));
+    let mut out = header(run, width, lang.pick("; ", "；"), lang);
     for (i, step) in (1..).zip(run.trace.steps()) {
         let [_, name, formula, _, sizes, flops, summary, note] = cells(i, step);
         let head = lang.pick(
@@ -76,12 +76,14 @@ pub fn sentences(run: &Traced, width: usize, values: bool, lang: Lang) -> String
                     format!("轴 {from} 变为 {to}"),
                 )
             }
-            None => step.spec.clone(),
+            None if step.spec.trim().is_empty() => String::new(),
+            None => lang.pick(format!("axes {}", step.spec), format!("轴 {}", step.spec)),
         };
         let sizes = lang.pick(format!("sizes {sizes}"), format!("大小 {sizes}"));
         let facts = [head, axes, sizes, flops, summary.trim().to_string(), note];
         let facts: Vec<String> = facts.into_iter().filter(|fact| !fact.is_empty()).collect();
-        out += &format!("{}\n", facts.join(lang.pick("; ", "；")));
+        let facts = facts.join(lang.pick("; ", "；"));
+        out += &format!("{}\n", wrap(&facts, width, 2));
         if values {
             out += &array(&step.value, width);
         }
@@ -162,7 +164,7 @@ fn shown(
 }
 
 /// The lesson, its sizes, where the inputs come from, and the inputs.
-fn header(run: &Traced, width: usize, lang: Lang) -> String {
+fn header(run: &Traced, width: usize, between: &str, lang: Lang) -> String {
     let mut words = vec![run.lesson.id.bold().to_string()];
     words.extend(
         run.sizes()
@@ -190,7 +192,7 @@ fn header(run: &Traced, width: usize, lang: Lang) -> String {
         })
         .collect();
     let label = lang.pick("inputs", "输入");
-    let inputs = format!("{label} {}", inputs.join(" · "));
+    let inputs = format!("{label} {}", inputs.join(between));
     let (words, inputs) = (wrap(&words.join(" "), width, 2), wrap(&inputs, width, 2));
     format!("{words}\n{}\n", inputs.dimmed())
 }
