@@ -202,7 +202,13 @@ fn a_trace_that_would_not_fit_in_memory_is_refused_before_it_starts() {
 
 /// Every command whose output is for reading, for every lesson.
 fn readings() -> Vec<Vec<&'static str>> {
-    let mut all = vec![vec![], vec!["list"], vec!["claims"], vec!["doctor"]];
+    let mut all = vec![
+        vec![],
+        vec!["list"],
+        vec!["claims"],
+        vec!["doctor"],
+        vec!["stats"],
+    ];
     for lesson in LESSONS {
         all.push(vec!["lesson", lesson.id]);
         all.push(vec!["trace", lesson.id]);
@@ -357,6 +363,40 @@ fn trace_gives_a_table_as_html() {
         assert!(html.starts_with("<table") && html.trim_end().ends_with("</table>"));
         assert!(!html.contains("<script"));
     }
+}
+
+#[test]
+fn every_step_is_a_heat_map_that_fits_and_a_picture() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("step.svg");
+    let file = file.to_str().unwrap();
+    let mut maps = 0;
+    for lesson in LESSONS {
+        let trace = said(&["trace", lesson.id, "--format", "json"]);
+        let trace: Value = serde_json::from_str(&trace).unwrap();
+        for step in trace["steps"].as_array().unwrap() {
+            let name = step["name"].as_str().unwrap();
+            let words = ["trace", lesson.id, "--step", name, "--save", file];
+            let output = llmlab().args(words).env("COLUMNS", "60").output();
+            let output = output.expect("it starts");
+            if step["axes"].as_array().is_some_and(Vec::is_empty) {
+                assert!(err(&output).contains("single number"), "{words:?}");
+                continue;
+            }
+            maps += 1;
+            let text = out(&output);
+            assert!(output.status.success(), "{words:?}: {}", err(&output));
+            for line in text.lines().filter(|line| !line.contains(file)) {
+                assert!(columns(line) <= 60, "{words:?}: {line}");
+            }
+            let svg = std::fs::read_to_string(file).unwrap();
+            assert!(svg.contains(&format!("{}: {name}", lesson.id)), "{words:?}");
+        }
+    }
+    assert!(maps > LESSONS.len());
+    let steps = refused(&["trace", "attention", "--step", "nosuch"]);
+    assert!(steps.contains("weights"), "{steps}");
+    assert!(refused(&["trace", "attention", "--save", "a.png"]).contains("--step"));
 }
 
 /// The paths of all fields in a JSON value; names of settings become `*`.

@@ -53,7 +53,7 @@ impl Layout {
             across: across as i32,
             panel: (
                 LEFT + 24 + cell * columns as i32,
-                ABOVE + 14 + cell * rows as i32,
+                ABOVE + 26 + cell * rows as i32,
             ),
         }
     }
@@ -103,17 +103,9 @@ where
     let style = |size: i32| ("sans-serif", size).into_text_style(area);
     let middle = |size| style(size).pos(Pos::new(HPos::Center, VPos::Center));
     area.draw_text(&panel.name, &style(17), (x, at.1))?;
-    area.draw_text(
-        &format!("{} →", map.columns.name),
-        &style(15),
-        (x, at.1 + 22),
-    )?;
+    area.draw_text(&map.columns.name, &style(15), (x, at.1 + 22))?;
     if !map.rows.name.is_empty() {
-        area.draw_text(
-            &format!("{} ↓", map.rows.name),
-            &style(15),
-            (at.0 + 14, at.1 + 40),
-        )?;
+        area.draw_text(&map.rows.name, &style(15), (at.0 + 14, at.1 + 40))?;
     }
     for (side, along) in [(&map.columns, true), (&map.rows, false)] {
         for index in numbered(side, cell, panel, along) {
@@ -191,7 +183,14 @@ mod tests {
             save(&map, "attention: scores", &path(name), Lang::En).unwrap();
         }
         let svg = std::fs::read_to_string(path("a.svg")).unwrap();
-        for text in ["attention: scores", "h=0", "h=2", "m →", "n ↓", "-inf"] {
+        for text in [
+            "attention: scores",
+            "h=0",
+            "h=2",
+            ">\nm\n<",
+            ">\nn\n<",
+            "-inf",
+        ] {
             assert!(svg.contains(text), "{text} is missing");
         }
         // Cells, the white ground, and the lines of the scale.
