@@ -95,6 +95,7 @@ def hinted(logits, projected, batch):
 STUDENTS = {"labels": labels, "logits": distilled, "states": hinted}
 ABLATIONS = {
     "KL(student ‖ teacher)": partial(distilled, swapped=True),
+    "T = 4": partial(distilled, t=4.0),
     "T = 4, without T²": partial(distilled, t=4.0, squared=False),
 }
 

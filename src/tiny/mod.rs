@@ -2,9 +2,9 @@
 //! distillation, LoRA, longer contexts.
 //!
 //! [`Tiny`] is a Llama with 672 896 parameters, trained by `train.py` in some minutes on the texts of
-//! `corpus.rs`. Their loss is known exactly, so the model's can be read against it. [`Student`]s are an
-//! eighth of it, and learned from few sequences in `distil.py`. Weights are in `*.safetensors` (bf16,
-//! with Hugging Face's names) and in the binary.
+//! `corpus.rs`. Their loss is known exactly, so the model's can be read against it. [`Student`]s are
+//! about an eighth of it, and learned from few sequences in `distil.py`. Weights are in
+//! `*.safetensors` (bf16, with Hugging Face's names) and in the binary.
 
 mod corpus;
 mod model;
