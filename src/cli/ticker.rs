@@ -16,8 +16,8 @@ pub struct Ticker {
 }
 
 impl Ticker {
-    /// Shows the time left, in milliseconds as `left` gives it, each second, and rings the bell once when it is up. Nothing where the
-    /// output is no terminal, or a plain one.
+    /// Shows the time left, in milliseconds as `left` gives it, each second, and rings the bell once when it
+    /// is up. Nothing where the output is no terminal, or a plain one.
     pub fn start(left: impl Fn() -> i64 + Send + 'static) -> Ticker {
         if !shown() {
             return Ticker {

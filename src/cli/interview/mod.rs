@@ -238,7 +238,7 @@ fn hold(
         }
         false => Event::Resumed,
     };
-    let title = Title::save();
+    let title = (!session.plain).then(Title::save);
     let ended = room.run(session, first);
     drop(title);
     if !ended {
@@ -365,9 +365,9 @@ impl Room<'_> {
             Some(left) if *left <= 0 => ask.prompt.red().to_string(),
             _ => ask.prompt,
         };
-        let _ticker = ask
-            .left
-            .map(|left| Ticker::start(move || left - (clock::now() - now)));
+        // A screen reader would read every second of it.
+        let shown = ask.left.filter(|_| !session.plain);
+        let _ticker = shown.map(|left| Ticker::start(move || left - (clock::now() - now)));
         match session.ask(&prompt) {
             Asked::Line(line) => Some(line),
             Asked::End | Asked::Interrupted => None,
