@@ -399,6 +399,49 @@ fn every_step_is_a_heat_map_that_fits_and_a_picture() {
     assert!(refused(&["trace", "attention", "--save", "a.png"]).contains("--step"));
 }
 
+#[test]
+fn a_wrong_answer_is_shown_beside_the_right_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_string();
+    let [asked, other, svg] = ["asked.npz", "other.npz", "wrong.svg"].map(path);
+    said(&["trace", "attention", "--save", &asked]);
+    said(&["trace", "attention", "--seed", "1", "--save", &other]);
+    let arrays = ["--inputs", &asked, "--outputs", &other];
+    let judged = |words: &[&str]| {
+        let words = [&["check", "attention"], &arrays[..], words].concat();
+        let output = llmlab().args(words).env("COLUMNS", "60").output();
+        let output = output.expect("it starts");
+        assert_eq!(output.status.code(), Some(1), "{}", err(&output));
+        out(&output)
+    };
+    for (lang, titles) in [
+        (
+            "en",
+            ["out: expected", "out: yours", "out: yours − expected"],
+        ),
+        ("zh", ["out: 应为", "out: 你的", "out: 你的 − 应为"]),
+    ] {
+        let text = judged(&["--heat", "--save", &svg, "--lang", lang]);
+        let picture = std::fs::read_to_string(&svg).unwrap();
+        for title in titles {
+            assert!(
+                text.contains(title) && picture.contains(title),
+                "{title}: {text}"
+            );
+        }
+        for line in text.lines().filter(|line| !line.contains(&svg)) {
+            assert!(columns(line) <= 60, "{line}");
+        }
+    }
+    let report: Value =
+        serde_json::from_str(&judged(&["--format", "json", "--save", &svg])).unwrap();
+    let seen = &report["failure"]["seen"];
+    let sizes = seen["shape"].as_array().unwrap().iter();
+    let elements: u64 = sizes.map(|size| size.as_u64().unwrap()).product();
+    assert_eq!(seen["want"].as_array().unwrap().len() as u64, elements);
+    assert_eq!(seen["got"].as_array().unwrap().len() as u64, elements);
+}
+
 /// The paths of all fields in a JSON value; names of settings become `*`.
 fn fields(value: &Value, path: &str, found: &mut BTreeSet<String>) {
     match value {

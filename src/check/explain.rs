@@ -2,7 +2,7 @@
 
 use super::diagnose::{Judged, diagnose};
 use super::judge::{case_id, values};
-use super::report::{Divergence, Failure, LawFact, Pair};
+use super::report::{Divergence, Failure, LawFact, Pair, Seen};
 use super::{cases, divergence, facts, shape, shrink};
 use crate::problem::{Case, Problem, Variant};
 use crate::solution::{Candidate, Watch, catch};
@@ -87,6 +87,7 @@ pub(super) fn describe(problem: &Problem, shown: &Judged, tried: &[Judged]) -> F
         tolerance: Some(shown.tolerance.formula.clone()),
         explained: Some((tried.len(), wrong().count())),
         values: listed(&shown.got, &shown.want),
+        seen: wrong().next().and_then(seen),
         covered,
         bugs: bugs.iter().map(|id| id.to_string()).collect(),
         facts: first.map_or(Vec::new(), |first| {
@@ -94,6 +95,20 @@ pub(super) fn describe(problem: &Problem, shown: &Judged, tried: &[Judged]) -> F
         }),
         ..Failure::default()
     }
+}
+
+/// The output with the worst element beside the right one, where it is not too large to be looked at.
+fn seen(judged: &Judged) -> Option<Seen> {
+    const MOST: usize = 2048;
+    let output = judged.wrong()?.output;
+    let (got, want) = (&judged.got[output], &judged.want[output]);
+    let flat = |array: &ndarray::ArrayD<f64>| array.iter().copied().collect();
+    (want.len() <= MOST).then(|| Seen {
+        output,
+        shape: want.shape().to_vec(),
+        want: flat(want),
+        got: flat(got),
+    })
 }
 
 fn diverges(problem: &Problem, candidate: &dyn Candidate, inputs: &Inputs) -> Option<Divergence> {

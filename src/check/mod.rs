@@ -30,8 +30,8 @@ pub use judge::{Options, check, judge, judge_arrays, on_gpu};
 pub use memory::held;
 pub use render::{render, replay};
 pub use report::{
-    CaseId, Divergence, Fact, Failure, Held, LawFact, Pair, Place, Report, ShapeCause, ShapeFact,
-    Stage, Timing, Verdict,
+    CaseId, Divergence, Fact, Failure, Held, LawFact, Pair, Place, Report, Seen, ShapeCause,
+    ShapeFact, Stage, Timing, Verdict,
 };
 pub use words::{duration, stage_zh, verdict as verdict_words};
 

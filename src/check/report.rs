@@ -77,6 +77,9 @@ pub struct Failure {
     pub tolerance: Option<String>,
     /// Expected and got in full, where the case is small: per output.
     pub values: Vec<Pair>,
+    /// The output that is farthest off, on the first case that fails: for a picture of both.
+    #[serde(default)]
+    pub seen: Option<Seen>,
     /// Ids of the planted bugs, one or two, whose outputs equal the learner's.
     pub bugs: Vec<String>,
     /// On how many cases they do: all of them, or where more is wrong, more than half.
@@ -96,6 +99,19 @@ pub struct Failure {
 /// An output in full.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Pair {
+    #[serde(with = "floats")]
+    pub want: Vec<f64>,
+    #[serde(with = "floats")]
+    pub got: Vec<f64>,
+}
+
+/// An output beside the right one, in full.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Seen {
+    /// Which of the problem's outputs.
+    pub output: usize,
+    pub shape: Vec<usize>,
+    /// Row-major.
     #[serde(with = "floats")]
     pub want: Vec<f64>,
     #[serde(with = "floats")]

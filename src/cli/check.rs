@@ -1,6 +1,7 @@
 //! `llmlab check`: the verdict on a learner's file.
 
 use super::Session;
+use super::difference::{HEAT, SAVE, Wanted};
 use super::lab::{self, Progress, Refusal};
 use super::list::shortened;
 use super::verbs::{Arg, FORMAT, LESSON, Shape, Values, Verb};
@@ -59,7 +60,7 @@ pub const VERB: Verb = Verb {
         "判定你的函数：通过，或指出错在哪里",
     ),
     args: &[
-        LESSON, FILE, OUTPUTS, INPUTS, SEED, TIMEOUT, NO_SCALE, FORMAT,
+        LESSON, FILE, HEAT, SAVE, OUTPUTS, INPUTS, SEED, TIMEOUT, NO_SCALE, FORMAT,
     ],
     run,
 };
@@ -106,6 +107,7 @@ fn run(session: &mut Session, values: &Values) -> Result<ExitCode, String> {
             } else {
                 show(session, lesson, &report);
             }
+            Wanted::of(values).show(session, lesson, &report, values.json())?;
             Ok(ExitCode::from(u8::from(!passed)))
         }
         Err(Refusal::Sentence(sentence)) => Err(sentence),

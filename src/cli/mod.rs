@@ -5,6 +5,7 @@ mod check;
 mod claims;
 mod clock;
 mod completions;
+mod difference;
 mod doctor;
 mod heat;
 mod help;

@@ -152,9 +152,10 @@ fn save(run: &Traced, step: Option<&Step>, path: &Path, lang: Lang) -> Result<()
             format!("图片只画一步：请用 --step 指定其一：{steps}"),
         ));
     };
-    let map = HeatMap::new(step, [128, 128], 16).ok_or_else(|| no_map(&step.name, lang))?;
-    let title = format!("{}: {}", run.lesson.id, step.name);
-    picture::save_heat_map(&map, &title, path, lang)
+    let map = HeatMap::new(step, [128, 128], 16);
+    let mut map = map.ok_or_else(|| no_map(&step.name, lang))?;
+    map.title = format!("{}: {}", run.lesson.id, step.name);
+    picture::save_heat_maps(&[map], path, lang)
 }
 
 fn from_case(lesson: &'static Lesson, values: &Values, lang: Lang) -> Result<Traced, String> {

@@ -53,16 +53,26 @@ pub enum Shade {
 }
 
 impl HeatMap {
+    /// A step's values; see [`HeatMap::of`].
+    pub fn new(step: &Step, most: [usize; 2], most_panels: usize) -> Option<HeatMap> {
+        HeatMap::of(&step.name, &step.axes, &step.value, most, most_panels)
+    }
+
     /// With at most so many rows, columns and panels: larger sides are pooled. None for a single number
     /// and for a tensor without elements.
-    pub fn new(step: &Step, most: [usize; 2], most_panels: usize) -> Option<HeatMap> {
-        let shape = step.value.shape();
-        if shape.is_empty() || step.value.is_empty() {
+    pub fn of(
+        title: &str,
+        axes: &[String],
+        value: &ArrayD<f64>,
+        most: [usize; 2],
+        most_panels: usize,
+    ) -> Option<HeatMap> {
+        if value.ndim() == 0 || value.is_empty() {
             return None;
         }
-        let mut names = step.axes.clone();
-        let mut value: ArrayD<f64> = step.value.clone();
-        if shape.len() == 1 {
+        let mut names = axes.to_vec();
+        let mut value = value.clone();
+        if value.ndim() == 1 {
             value.insert_axis_inplace(Axis(0));
             names.insert(0, String::new());
         }
@@ -100,13 +110,22 @@ impl HeatMap {
         let panels: Vec<Panel> = panels.collect::<Option<_>>()?;
         let scale = Scale::of(panels.iter().flat_map(|panel| panel.cells.iter().copied()));
         Some(HeatMap {
-            title: step.name.clone(),
+            title: title.to_string(),
             rows,
             columns,
             panels,
             all,
             scale,
         })
+    }
+
+    /// Gives maps one scale, so that their shades can be compared.
+    pub fn share_scale(maps: &mut [HeatMap]) {
+        let cells = maps.iter().flat_map(|map| &map.panels);
+        let scale = Scale::of(cells.flat_map(|panel| panel.cells.iter().copied()));
+        for map in maps {
+            map.scale = scale;
+        }
     }
 
     /// Whether a cell is more than one number.

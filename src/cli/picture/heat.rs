@@ -19,19 +19,37 @@ const SCALE: i32 = 120;
 /// A cell at least so wide has its value in it.
 const WIDE: i32 = 40;
 
-/// Writes the map to `path`, as its ending says; `title` stands above it.
+/// Writes maps to `path` below each other, as its ending says; their titles stand above them.
 ///
 /// # Errors
 /// A sentence when the ending is neither .svg nor .png, or the file cannot be written.
-pub fn save(map: &HeatMap, title: &str, path: &Path, lang: Lang) -> Result<(), String> {
-    let layout = Layout::of(map);
+pub fn save(maps: &[HeatMap], path: &Path, lang: Lang) -> Result<(), String> {
+    let sizes = maps.iter().map(|map| Layout::of(map).size(map));
+    let size = sizes.fold((0, 0), |all, size| (all.0.max(size.0), all.1 + size.1));
     onto(
         path,
-        layout.size(map),
+        size,
         lang,
-        |area| draw(map, title, &layout, &area),
-        |area| draw(map, title, &layout, &area),
+        |area| draw_all(maps, &area),
+        |area| draw_all(maps, &area),
     )
+}
+
+fn draw_all<DB: DrawingBackend>(maps: &[HeatMap], area: &Area<DB>) -> Drawn
+where
+    DB::ErrorType: 'static,
+{
+    sans_serif()?;
+    area.fill(&WHITE)?;
+    let mut rest = area.clone();
+    for map in maps {
+        let layout = Layout::of(map);
+        let (own, below) = rest.split_vertically(layout.size(map).1);
+        draw(map, &layout, &own)?;
+        rest = below;
+    }
+    area.present()?;
+    Ok(())
 }
 
 /// Where things stand, in pixels.
@@ -69,13 +87,15 @@ impl Layout {
 
 type Area<DB> = DrawingArea<DB, Shift>;
 
-fn draw<DB: DrawingBackend>(map: &HeatMap, title: &str, layout: &Layout, area: &Area<DB>) -> Drawn
+fn draw<DB: DrawingBackend>(map: &HeatMap, layout: &Layout, area: &Area<DB>) -> Drawn
 where
     DB::ErrorType: 'static,
 {
-    sans_serif()?;
-    area.fill(&WHITE)?;
-    area.draw_text(title, &("sans-serif", 24).into_text_style(area), (16, 16))?;
+    area.draw_text(
+        &map.title,
+        &("sans-serif", 24).into_text_style(area),
+        (16, 16),
+    )?;
     for (i, panel) in (0..).zip(&map.panels) {
         let at = (
             i % layout.across * layout.panel.0,
@@ -84,9 +104,7 @@ where
         draw_panel(map, panel, layout.cell, at, area)?;
     }
     let (width, _) = layout.size(map);
-    draw_scale(map.scale, (width as i32 - SCALE + 14, TITLE + 20), area)?;
-    area.present()?;
-    Ok(())
+    draw_scale(map.scale, (width as i32 - SCALE + 14, TITLE + 20), area)
 }
 
 fn draw_panel<DB: DrawingBackend>(
@@ -180,7 +198,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
         for name in ["a.svg", "a.png"] {
-            save(&map, "attention: scores", &path(name), Lang::En).unwrap();
+            save(std::slice::from_ref(&map), &path(name), Lang::En).unwrap();
         }
         let svg = std::fs::read_to_string(path("a.svg")).unwrap();
         for text in [
@@ -197,6 +215,6 @@ mod tests {
         assert_eq!(svg.matches("<rect").count(), 3 * 20 + 1 + 120);
         let png = std::fs::read(path("a.png")).unwrap();
         assert!(png.starts_with(b"\x89PNG"));
-        assert!(save(&map, "", &path("a.jpg"), Lang::En).is_err());
+        assert!(save(&[map], &path("a.jpg"), Lang::En).is_err());
     }
 }

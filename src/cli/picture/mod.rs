@@ -3,7 +3,7 @@
 mod heat;
 mod plot;
 
-pub use heat::save as save_heat_map;
+pub use heat::save as save_heat_maps;
 pub use plot::save;
 
 use crate::text::Lang;

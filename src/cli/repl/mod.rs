@@ -10,6 +10,7 @@ mod stream;
 mod words;
 
 use super::check::{self, Bar};
+use super::difference::Wanted;
 use super::lab::{interrupted, on_interrupt};
 use super::verbs::{self, Values, Verb};
 use super::{Asked, Session};
@@ -300,7 +301,10 @@ impl Repl<'_> {
         }
         self.kernel.check(lesson, &options);
         match self.follow() {
-            Some(Outcome::Verdict(report)) => self.verdict(lesson, &report),
+            Some(Outcome::Verdict(report)) => {
+                self.verdict(lesson, &report);
+                Wanted::of(values).show(self.session, lesson, &report, values.json())?;
+            }
             Some(Outcome::Errors(_)) => {
                 return Err(lang.pick(
                     format!(

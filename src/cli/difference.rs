@@ -1,0 +1,132 @@
+//! A wrong answer as pictures: what was expected, what came, and how far apart they are.
+
+use super::verbs::{Arg, Shape, Values};
+use super::{Session, heat, picture};
+use crate::check::{Report, Seen};
+use crate::lesson::Lesson;
+use crate::show::HeatMap;
+use crate::text::{Lang, Text};
+use ndarray::ArrayD;
+use std::path::PathBuf;
+
+/// `--heat`
+pub const HEAT: Arg = Arg {
+    name: "heat",
+    shape: Shape::Flag,
+    about: Text::new(
+        "show wrong values as heat maps: expected, yours, the difference",
+        "把错误的数值画成热力图：应为、你的、差值",
+    ),
+};
+
+/// `--save FILE.svg`
+pub const SAVE: Arg = Arg {
+    name: "save",
+    shape: Shape::Option("FILE.svg"),
+    about: Text::new(
+        "write these heat maps to a picture (.svg or .png)",
+        "把这些热力图保存为图片（.svg 或 .png）",
+    ),
+};
+
+/// Which pictures are wanted.
+pub struct Wanted {
+    heat: bool,
+    save: Option<PathBuf>,
+}
+
+impl Wanted {
+    pub fn of(values: &Values) -> Wanted {
+        Wanted {
+            heat: values.flag("heat"),
+            save: values.text("save").map(PathBuf::from),
+        }
+    }
+
+    /// Writes the picture and, unless only data is asked for, shows what is wanted of a report. Nothing of
+    /// an answer that is right.
+    ///
+    /// # Errors
+    /// A sentence where the picture cannot be written.
+    pub fn show(
+        &self,
+        session: &Session,
+        lesson: &Lesson,
+        report: &Report,
+        only_data: bool,
+    ) -> Result<(), String> {
+        let lang = session.lang;
+        let Some(failure) = &report.failure else {
+            return Ok(());
+        };
+        let wanted = self.heat || self.save.is_some();
+        let say = |words: &str| {
+            if !only_data {
+                session.say(words);
+            }
+        };
+        let Some(seen) = failure.seen.as_ref().filter(|seen| !seen.shape.is_empty()) else {
+            if wanted {
+                say(lang.pick(
+                    "There are no values to be drawn: they are too many, a single one, or none.",
+                    "没有可画的数值：太多、只有一个，或根本没有。",
+                ));
+            }
+            return Ok(());
+        };
+        if self.heat {
+            let (most, panels) = heat::room(session);
+            for map in maps(lesson, seen, most, panels, words(lang)) {
+                say("");
+                say(&heat::text(&map, session));
+            }
+        }
+        if let Some(path) = &self.save {
+            // A picture of pixels has a font without Chinese; a browser has its own.
+            let is_svg = path.extension().is_some_and(|ending| ending == "svg");
+            let lang_of_picture = if is_svg { lang } else { Lang::En };
+            let maps = maps(lesson, seen, [128, 128], 8, words(lang_of_picture));
+            picture::save_heat_maps(&maps, path, lang)?;
+            let path = path.display();
+            say(&lang.pick(format!("saved to {path}"), format!("已保存到 {path}")));
+        }
+        Ok(())
+    }
+}
+
+/// What the three maps are of.
+fn words(lang: Lang) -> [&'static str; 3] {
+    lang.pick(
+        ["expected", "yours", "yours − expected"],
+        ["应为", "你的", "你的 − 应为"],
+    )
+}
+
+/// Expected and got on one scale, and their difference on its own.
+fn maps(
+    lesson: &Lesson,
+    seen: &Seen,
+    most: [usize; 2],
+    panels: usize,
+    [expected, yours, apart]: [&str; 3],
+) -> Vec<HeatMap> {
+    let (name, axes) = lesson.problem.outputs[seen.output];
+    let axes: Vec<String> = axes.split_whitespace().map(String::from).collect();
+    let map = |what: &str, values: Vec<f64>| {
+        let value = ArrayD::from_shape_vec(seen.shape.clone(), values).ok()?;
+        HeatMap::of(&format!("{name}: {what}"), &axes, &value, most, panels)
+    };
+    let difference = seen
+        .got
+        .iter()
+        .zip(&seen.want)
+        .map(|(got, want)| got - want);
+    let both = [(expected, &seen.want), (yours, &seen.got)];
+    let both = both
+        .into_iter()
+        .filter_map(|(what, values)| map(what, values.clone()));
+    let mut maps: Vec<HeatMap> = both.collect();
+    HeatMap::share_scale(&mut maps);
+    maps.extend(map(apart, difference.collect()));
+    maps
+}
