@@ -1056,7 +1056,7 @@ fn the_program_asks_keeps_and_sums_up() {
             "{printed}"
         );
         assert!(
-            printed.contains("skipped") && printed.contains("--only"),
+            printed.contains("skipped") && printed.contains("quiz --resume"),
             "{printed}"
         );
         assert_eq!(store.answers(Some(id)).unwrap().len(), count + 1);
