@@ -72,7 +72,7 @@ fn seeds(lesson: &Lesson) -> u64 {
         "attention" | "rope" | "class-weighted-ce" => 200,
         // Their references take longer than all others together.
         "calibration" | "gptq" => 20,
-        _ => 50,
+        _ => 30,
     };
     let asked = std::env::var("LLMLAB_SEEDS").ok();
     asked.and_then(|count| count.parse().ok()).unwrap_or(usual)
