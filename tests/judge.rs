@@ -1,6 +1,6 @@
 //! The judge is itself judged: planted bugs are caught and named, right answers pass.
 //!
-//! `LLMLAB_SEEDS` sets the number of seeds: usually 50, 200 for the lessons of three different kinds on which
+//! `LLMLAB_SEEDS` sets the number of seeds: usually 30, 200 for the lessons of three different kinds on which
 //! the judge was built, and 20 for two that take long.
 
 use llmlab::check::{Options, Report, Verdict, judge};
