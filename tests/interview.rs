@@ -455,19 +455,24 @@ fn phone_seed() -> String {
     seed(&script(Track::Phone), &back().unwrap(), "attention-scale").to_string()
 }
 
+fn phone_words(seed: &str) -> [&str; 7] {
+    let [track, minutes] = ["phone", "10"];
+    [
+        "interview",
+        "--track",
+        track,
+        "--seed",
+        seed,
+        "--minutes",
+        minutes,
+    ]
+}
+
 #[test]
 fn a_phone_interview_in_a_terminal() {
     let place = Place::new();
     let seed = phone_seed();
-    let words = [
-        "interview",
-        "--track",
-        "phone",
-        "--seed",
-        &seed,
-        "--minutes",
-        "10",
-    ];
+    let words = phone_words(&seed);
     let mut phone = place.start(&[&words[..], &["--html", "report.html"]].concat(), 100);
     phone.expect("Mock interview, phone");
     phone.expect("[3:00] > ");
@@ -502,15 +507,7 @@ fn a_phone_interview_in_a_terminal() {
 fn a_kill_loses_no_line() {
     let place = Place::new();
     let seed = phone_seed();
-    let words = [
-        "interview",
-        "--track",
-        "phone",
-        "--seed",
-        &seed,
-        "--minutes",
-        "10",
-    ];
+    let words = phone_words(&seed);
     let mut phone = place.start(&words, 100);
     phone.expect("[3:00] > ");
     phone.press("the first half\r");

@@ -47,8 +47,7 @@ pub enum Block {
 pub fn cards(lessons: &[&'static Lesson], seed: u64, lang: Lang) -> Result<Vec<Card>, String> {
     let mut cards = Vec::new();
     for lesson in lessons {
-        let file = format!("{}/quiz.toml", lesson.id);
-        for question in quiz::parse(&file, lesson.quiz, lesson.problem.bugs)? {
+        for question in quiz::bank(lesson)? {
             cards.push(card(lesson, &quiz::draw(&question, seed, lang)));
         }
     }

@@ -127,6 +127,12 @@ impl Session {
         }
     }
 
+    /// Prints something beside the matter, such as progress that cannot be kept.
+    pub fn note(&self, words: &str) {
+        let label = colored::Colorize::yellow(self.lang.pick("note", "注意"));
+        self.say(super::wrap(&format!("{label}: {words}"), self.width, 0));
+    }
+
     /// Prints a long text: through the pager where it is longer than the screen.
     pub fn page(&self, text: &str) {
         let long = self

@@ -12,8 +12,18 @@ pub use grade::{Grade, grade};
 pub use parse::{one, parse};
 pub use repair::repair;
 
+use crate::lesson::Lesson;
 use crate::text::Lang;
 use serde::{Deserialize, Serialize};
+
+/// The questions of a lesson.
+///
+/// # Errors
+/// See [`parse`].
+pub fn bank(lesson: &Lesson) -> Result<Vec<Question>, String> {
+    let file = format!("{}/quiz.toml", lesson.id);
+    parse(&file, lesson.quiz, lesson.problem.bugs)
+}
 
 /// A text of a quiz file in both languages.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -97,13 +97,13 @@ fn run(session: &mut Session, values: &Values) -> Result<ExitCode, String> {
     let mut store = match Store::open_default() {
         Ok(store) => Some(store),
         Err(trouble) => {
-            note(session, trouble.get(lang));
+            session.note(trouble.get(lang));
             None
         }
     };
     let old = store.as_ref().map(Store::interviews).transpose();
     let old = old.unwrap_or_else(|trouble| {
-        note(session, trouble.get(lang));
+        session.note(trouble.get(lang));
         None
     });
     let old = old.unwrap_or_default();
@@ -121,7 +121,7 @@ fn run(session: &mut Session, values: &Values) -> Result<ExitCode, String> {
                     .as_mut()
                     .map(|store| store.end_interview(&sitting.uid))
                 {
-                    note(session, trouble.get(lang));
+                    session.note(trouble.get(lang));
                 }
             }
         }
@@ -165,7 +165,7 @@ fn run(session: &mut Session, values: &Values) -> Result<ExitCode, String> {
 /// A question of a lesson's quiz.
 fn bank(lesson: &str, id: &str) -> Option<Question> {
     let lesson = crate::lessons::find(lesson)?;
-    let questions = quiz::parse(lesson.id, lesson.quiz, lesson.problem.bugs).ok()?;
+    let questions = quiz::bank(lesson).ok()?;
     questions.into_iter().find(|question| question.id == id)
 }
 
@@ -307,7 +307,7 @@ impl Room<'_> {
             .as_mut()
             .map(|store| store.begin_interview(&mut self.sitting))
         {
-            note(session, trouble.get(lang));
+            session.note(trouble.get(lang));
             self.store = None;
         }
         let (_, all) = self.interview.progress();
@@ -391,7 +391,7 @@ impl Room<'_> {
             .as_mut()
             .map(|store| store.record_event(&self.sitting.uid, place, &happened, &answers, done))
         {
-            note(session, trouble.get(session.lang));
+            session.note(trouble.get(session.lang));
             self.store = None;
         }
         self.sitting.events.push(happened);
@@ -416,9 +416,4 @@ fn show(session: &Session, say: &Say) {
             Style::Code => line.cyan().to_string(),
         });
     }
-}
-
-fn note(session: &Session, words: &str) {
-    let label = session.lang.pick("note", "注意").yellow();
-    session.say(wrap(&format!("{label}: {words}"), session.width, 0));
 }

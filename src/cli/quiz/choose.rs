@@ -8,11 +8,12 @@ use crate::lesson::Lesson;
 use crate::lessons::find;
 use crate::quiz::{self, Question};
 use crate::review::{Deck, Entry, Item};
-use crate::store::{Store, Trouble};
+use crate::store::{Answer, Store, Trouble};
 use crate::text::Lang;
 use rand::seq::index::sample;
 use rand::{SeedableRng, rngs::StdRng};
 use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
 
 /// How many new or weak questions are asked where nobody says.
 const SOME: usize = 10;
@@ -30,27 +31,25 @@ pub struct Chosen {
     pub seed: Option<u64>,
 }
 
-/// The questions of the bank.
-///
-/// # Errors
-/// A sentence where a quiz file is wrong, which a test rules out.
-fn bank(lesson: &'static Lesson) -> Result<Vec<Question>, String> {
-    let file = format!("{}/quiz.toml", lesson.id);
-    quiz::parse(&file, lesson.quiz, lesson.problem.bugs)
-}
+/// Questions by name. A lesson's file is read once, however many of its questions are looked up.
+#[derive(Default)]
+struct Banks(HashMap<&'static str, Vec<Question>>);
 
-/// The question that a name of the log stands for: one of the bank, or one about a bug.
-fn question(lesson: &'static Lesson, name: &str) -> Option<Question> {
-    match Item::asked(name) {
-        Item::Bug(bug) => {
-            let bugs = lesson.problem.bugs;
-            let bug = bugs.iter().find(|known| known.id == bug)?;
-            quiz::repair(name.to_string(), lesson.id, bug, bugs)
+impl Banks {
+    /// The question that a name of the log stands for: one of the bank, or one about a bug.
+    fn question(&mut self, lesson: &'static Lesson, name: &str) -> Option<Question> {
+        match Item::asked(name) {
+            Item::Bug(bug) => {
+                let bugs = lesson.problem.bugs;
+                let bug = bugs.iter().find(|known| known.id == bug)?;
+                quiz::repair(name.to_string(), lesson.id, bug, bugs)
+            }
+            _ => {
+                let bank = self.0.entry(lesson.id);
+                let bank = bank.or_insert_with(|| quiz::bank(lesson).unwrap_or_default());
+                bank.iter().find(|known| known.id == name).cloned()
+            }
         }
-        _ => bank(lesson)
-            .ok()?
-            .into_iter()
-            .find(|known| known.id == name),
     }
 }
 
@@ -58,7 +57,7 @@ fn question(lesson: &'static Lesson, name: &str) -> Option<Question> {
 pub fn everything(lessons: &[&'static Lesson]) -> Vec<(String, Item)> {
     let mut all = Vec::new();
     for lesson in lessons {
-        let questions = bank(lesson).unwrap_or_default();
+        let questions = quiz::bank(lesson).unwrap_or_default();
         let ids = questions.into_iter().map(|question| question.id);
         let items = ids.map(Item::Question).chain([Item::Exercise]);
         all.extend(items.map(|item| (lesson.id.to_string(), item)));
@@ -99,7 +98,7 @@ pub fn chosen(
     if all {
         chosen.any = true;
         for lesson in lessons {
-            let questions = bank(lesson)?;
+            let questions = quiz::bank(lesson)?;
             chosen
                 .questions
                 .extend(questions.into_iter().map(|q| (lesson, q)));
@@ -124,13 +123,14 @@ pub fn chosen(
 
 impl Chosen {
     fn add_due(&mut self, deck: &Deck, lessons: &[&'static Lesson], today: i64) {
+        let mut banks = Banks::default();
         for entry in deck.due(today) {
             let Some(lesson) = lessons.iter().find(|known| known.id == entry.lesson) else {
                 continue;
             };
             match entry.item.name() {
                 // A question that a later version has no more is not asked.
-                Some(name) => self.add(lesson, question(lesson, &name)),
+                Some(name) => self.add(lesson, banks.question(lesson, &name)),
                 None => self.exercises.push(lesson),
             }
         }
@@ -143,10 +143,11 @@ impl Chosen {
             let rating = a.card.rating.cmp(&b.card.rating);
             rating.then(recall(a).total_cmp(&recall(b)))
         });
+        let mut banks = Banks::default();
         for entry in known {
             let lesson = lessons.iter().find(|known| known.id == entry.lesson);
             if let (Some(lesson), Some(name)) = (lesson, entry.item.name()) {
-                self.add(lesson, question(lesson, &name));
+                self.add(lesson, banks.question(lesson, &name));
             }
         }
     }
@@ -154,7 +155,7 @@ impl Chosen {
     /// Those never asked, in teaching order.
     fn add_new(&mut self, deck: &Deck, lessons: &[&'static Lesson]) -> Result<(), String> {
         for lesson in lessons {
-            for question in bank(lesson)? {
+            for question in quiz::bank(lesson)? {
                 let item = Item::Question(question.id.clone());
                 if deck.card(lesson.id, &item).is_none() {
                     self.add(lesson, Some(question));
@@ -180,7 +181,7 @@ fn named(
     lesson: Option<&'static Lesson>,
     names: &[&str],
 ) -> Result<Chosen, String> {
-    let mut chosen = Chosen::default();
+    let (mut chosen, mut banks) = (Chosen::default(), Banks::default());
     for name in names {
         let (lesson, id) = match (name.split_once('/'), lesson) {
             (Some((lesson, id)), _) => (find_lesson(lesson, session.lang)?, id),
@@ -193,8 +194,8 @@ fn named(
                 ));
             }
         };
-        let Some(question) = question(lesson, id) else {
-            let known: Vec<String> = bank(lesson)?.into_iter().map(|q| q.id).collect();
+        let Some(question) = banks.question(lesson, id) else {
+            let known: Vec<String> = quiz::bank(lesson)?.into_iter().map(|q| q.id).collect();
             let known = known.join(", ");
             return Err(session.lang.pick(
                 format!(
@@ -208,7 +209,7 @@ fn named(
     }
     // In the order of the lesson, whatever the order they were named in.
     if let Some(lesson) = lesson {
-        let order: Vec<String> = bank(lesson)?.into_iter().map(|q| q.id).collect();
+        let order: Vec<String> = quiz::bank(lesson)?.into_iter().map(|q| q.id).collect();
         let place = |id: &str| order.iter().position(|known| known == id);
         chosen
             .questions
@@ -274,10 +275,10 @@ pub fn end_round(store: &mut Store) -> Result<(), Trouble> {
 }
 
 /// What is left of the last round; none where all was answered, or it was gone through.
-pub fn unfinished(store: &Store) -> Option<Chosen> {
+pub fn unfinished(store: &Store, answers: &[Answer]) -> Option<Chosen> {
     let begun = store.setting(ROUND).ok()??;
     let begun: Begun = serde_json::from_str(&begun).ok()?;
-    let answers = store.answers(None).ok()?;
+    let mut banks = Banks::default();
     let mut chosen = Chosen {
         seed: Some(begun.seed),
         ..Chosen::default()
@@ -289,7 +290,7 @@ pub fn unfinished(store: &Store) -> Option<Chosen> {
             same && answer.at >= begun.at && answer.seed == begun.seed
         });
         if let (Some(lesson), false) = (find(lesson), answered) {
-            chosen.add(lesson, question(lesson, id));
+            chosen.add(lesson, banks.question(lesson, id));
         }
     }
     (!chosen.questions.is_empty()).then_some(chosen)

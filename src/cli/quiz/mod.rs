@@ -13,7 +13,7 @@ use crate::review::{Deck, Item};
 use crate::store::{Store, Trouble};
 use crate::text::{Lang, Text};
 use rand::RngExt;
-use round::{Round, fold};
+use round::{Round, fold, of_one};
 use std::process::ExitCode;
 
 pub use choose::everything;
@@ -110,11 +110,17 @@ fn run(session: &mut Session, values: &Values) -> Result<ExitCode, String> {
         Err(trouble) => (None, Some(trouble)),
     };
     let today = clock::day(clock::now());
-    let deck = match &store {
-        Some(store) => deck(store).map_err(|trouble| trouble.get(session.lang).to_string())?,
-        None => Deck::default(),
+    let said = |trouble: Trouble| trouble.get(session.lang).to_string();
+    let (answers, verdicts) = match &store {
+        Some(store) => (
+            store.answers(None).map_err(said)?,
+            store.verdicts(None).map_err(said)?,
+        ),
+        None => Default::default(),
     };
-    let unfinished = store.as_ref().and_then(choose::unfinished);
+    let deck = Deck::replay(&answers, &verdicts, clock::day);
+    let unfinished = store.as_ref();
+    let unfinished = unfinished.and_then(|store| choose::unfinished(store, &answers));
     let chosen = match values.flag("resume") {
         true => match unfinished {
             Some(ref left) => left.clone(),
@@ -140,7 +146,7 @@ fn run(session: &mut Session, values: &Values) -> Result<ExitCode, String> {
         return Ok(ExitCode::SUCCESS);
     }
     if let Some(trouble) = trouble {
-        note(session, &trouble);
+        session.note(trouble.get(session.lang));
     }
     if questions.is_empty() {
         session.say(fold(session, &nothing(session, values, &deck, today), 0));
@@ -162,27 +168,11 @@ fn run(session: &mut Session, values: &Values) -> Result<ExitCode, String> {
     if let Some(store) = &mut store
         && let Err(trouble) = choose::keep_round(store, &questions, seed, clock::now())
     {
-        note(session, &trouble);
+        session.note(trouble.get(session.lang));
     }
     Round::new(seed, store, deck, today).run(session, &questions);
     say_exercises(session, &chosen.exercises);
     Ok(ExitCode::SUCCESS)
-}
-
-/// The person's cards.
-///
-/// # Errors
-/// Where the progress cannot be read.
-pub fn deck(store: &Store) -> Result<Deck, Trouble> {
-    let (answers, verdicts) = (store.answers(None)?, store.verdicts(None)?);
-    Ok(Deck::replay(&answers, &verdicts, clock::day))
-}
-
-fn note(session: &Session, trouble: &Trouble) {
-    use colored::Colorize;
-    let note = session.lang.pick("note", "注意").yellow();
-    let text = format!("{note}: {}", trouble.get(session.lang));
-    session.say(fold(session, &text, 0));
 }
 
 /// Why there is no question, and what to do.
@@ -243,12 +233,8 @@ fn say_exercises(session: &Session, due: &[&'static Lesson]) {
 
 /// The questions with their right answers.
 fn json(seed: u64, lang: Lang, questions: &[Posed]) -> String {
-    let lessons = questions.iter().map(|posed| posed.lesson.id);
-    let of_one = lessons.clone().min() == lessons.clone().max();
-    let lesson = questions
-        .first()
-        .filter(|_| of_one)
-        .map(|posed| posed.lesson.id);
+    let first = questions.first().filter(|_| of_one(questions));
+    let lesson = first.map(|posed| posed.lesson.id);
     let questions: Vec<serde_json::Value> = questions
         .iter()
         .map(|Posed { lesson, drawn }| {

@@ -1,6 +1,6 @@
 //! One question after another, each answer kept as soon as it is given.
 
-use super::{Posed, choose, note};
+use super::{Posed, choose};
 use crate::cli::{Asked, Session, clock, wrap};
 use crate::quiz::{self, Body, Drawn, Grade, grade, letter};
 use crate::review::{Deck, Item, Rating};
@@ -92,7 +92,7 @@ impl<'a> Round<'a> {
         if let Some(store) = self.store.as_mut().filter(|_| !left_early)
             && let Err(trouble) = choose::end_round(store)
         {
-            note(session, &trouble);
+            session.note(trouble.get(session.lang));
         }
         self.summary(session, questions, left_early);
     }
@@ -181,7 +181,7 @@ impl<'a> Round<'a> {
             at: clock::now(),
         };
         if let Err(trouble) = store.record_answer(&answer) {
-            note(session, &trouble);
+            session.note(trouble.get(session.lang));
             self.store = None;
         }
     }
@@ -351,7 +351,8 @@ impl<'a> Round<'a> {
     }
 }
 
-fn of_one(questions: &[Posed]) -> bool {
+/// Whether all are of the same lesson.
+pub fn of_one(questions: &[Posed]) -> bool {
     questions
         .windows(2)
         .all(|pair| pair[0].lesson.id == pair[1].lesson.id)

@@ -1,8 +1,9 @@
 //! Answers: graded or ticked, kept, and what follows on them.
 
-use super::super::event::{Judged, Out, Say, Style};
+use super::super::event::{Judged, Out, Style};
 use super::super::report::Entry;
 use super::super::script::{Follow, When};
+use super::words::list;
 use super::{Interview, Item, Phase, SLOW};
 use crate::quiz::{Body, Grade, draw, grade};
 use crate::store::{Answer, Outcome};
@@ -28,10 +29,7 @@ impl Interview<'_> {
                 "A good answer has these points; tick yours:",
                 "好的回答包含以下要点，请勾选自己答到的：",
             );
-            for (i, point) in points.iter().enumerate() {
-                let point = Say::new(Style::Plain, format!("  {}. {point}", i + 1));
-                out.push(Out::Say(point.hanging(5)));
-            }
+            list(points, out);
             self.say(
                 out,
                 Style::Dim,

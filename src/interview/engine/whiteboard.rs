@@ -12,12 +12,7 @@ impl Interview<'_> {
         let Some(task) = &self.task else {
             return;
         };
-        self.heading(&task.item, out);
-        out.push(Out::Say(Say::new(
-            Style::Plain,
-            task.item.drawn.ask.clone(),
-        )));
-        let file = task.file.clone().unwrap_or_default();
+        let file = self.show_task(task, out);
         self.say(
             out,
             Style::Plain,

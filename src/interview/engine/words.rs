@@ -2,7 +2,7 @@
 
 use super::super::clock::minutes;
 use super::super::event::{Out, Say, Style};
-use super::{Interview, Item, Phase};
+use super::{Interview, Item, Phase, Task};
 use crate::quiz::{Body, grade, letter};
 
 impl Interview<'_> {
@@ -50,16 +50,19 @@ impl Interview<'_> {
         self.say(out, Style::Strong, text.clone(), text);
     }
 
+    /// A whiteboard task with its heading; gives the file in which it is written.
+    pub(super) fn show_task(&self, task: &Task, out: &mut Vec<Out>) -> String {
+        self.heading(&task.item, out);
+        let ask = task.item.drawn.ask.clone();
+        out.push(Out::Say(Say::new(Style::Plain, ask)));
+        task.file.clone().unwrap_or_default()
+    }
+
     pub(super) fn show_again(&self, out: &mut Vec<Out>) {
         match self.phase {
             Phase::Write => {
                 if let Some(task) = &self.task {
-                    self.heading(&task.item, out);
-                    out.push(Out::Say(Say::new(
-                        Style::Plain,
-                        task.item.drawn.ask.clone(),
-                    )));
-                    let file = task.file.clone().unwrap_or_default();
+                    let file = self.show_task(task, out);
                     self.say(
                         out,
                         Style::Plain,
@@ -72,10 +75,7 @@ impl Interview<'_> {
             Phase::Tick => {
                 self.show(out);
                 if let Some(Body::Short(points)) = self.item.as_ref().map(|item| &item.drawn.body) {
-                    for (i, point) in points.iter().enumerate() {
-                        let point = Say::new(Style::Plain, format!("  {}. {point}", i + 1));
-                        out.push(Out::Say(point.hanging(5)));
-                    }
+                    list(points, out);
                 }
             }
             _ => {
@@ -176,5 +176,13 @@ impl Interview<'_> {
             "Type or say yours; an empty line ends, and the report comes.",
             "请打字或口头提问；输入空行结束并查看报告。",
         );
+    }
+}
+
+/// The points of a short answer, numbered.
+pub(super) fn list(points: &[String], out: &mut Vec<Out>) {
+    for (i, point) in points.iter().enumerate() {
+        let point = Say::new(Style::Plain, format!("  {}. {point}", i + 1));
+        out.push(Out::Say(point.hanging(5)));
     }
 }
