@@ -1,6 +1,7 @@
 //! One concept: its texts, its problem, its questions, and what the notes said about it.
 
 use crate::problem::Problem;
+use crate::show::Picture;
 use crate::text::{Lang, Text};
 
 /// One concept = one folder under `lessons/`.
@@ -29,6 +30,8 @@ pub struct Lesson {
     /// From a nudge to nearly the answer.
     pub hints: &'static [Text],
     pub claims: &'static [Claim],
+    /// `pictures.rs`: what is better seen than read.
+    pub pictures: &'static [Picture],
 }
 
 /// Where a concept belongs, in teaching order.

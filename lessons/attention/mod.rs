@@ -51,6 +51,7 @@ pub static LESSON: Lesson = Lesson {
         ),
     ],
     claims: claims::CLAIMS,
+    pictures: &[],
 };
 
 #[cfg(test)]

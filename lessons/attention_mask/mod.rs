@@ -2,6 +2,7 @@
 
 mod bugs;
 mod laws;
+mod pictures;
 mod problem;
 mod reference;
 #[cfg(test)]
@@ -50,4 +51,5 @@ pub static LESSON: Lesson = Lesson {
     ],
     // The notes' lines on masks (C043, C046, C143) are shown by `attention`.
     claims: &[],
+    pictures: pictures::PICTURES,
 };

@@ -48,6 +48,7 @@ pub static LESSON: Lesson = Lesson {
         ),
     ],
     claims: claims::CLAIMS,
+    pictures: &[],
 };
 
 #[cfg(test)]

@@ -56,4 +56,5 @@ pub static LESSON: Lesson = Lesson {
         ),
     ],
     claims: claims::CLAIMS,
+    pictures: &[],
 };

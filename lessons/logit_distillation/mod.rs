@@ -50,4 +50,5 @@ pub static LESSON: Lesson = Lesson {
         ),
     ],
     claims: claims::CLAIMS,
+    pictures: &[],
 };

@@ -49,6 +49,7 @@ pub static LESSON: Lesson = Lesson {
         ),
     ],
     claims: claims::CLAIMS,
+    pictures: &[],
 };
 
 #[cfg(test)]

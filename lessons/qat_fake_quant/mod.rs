@@ -50,4 +50,5 @@ pub static LESSON: Lesson = Lesson {
     ],
     // PTQ or QAT (C156) is two questions in one; w8a8-quantization has it, with its demonstration.
     claims: &[],
+    pictures: &[],
 };

@@ -5,6 +5,7 @@ mod claims;
 #[cfg(feature = "cuda")]
 pub mod gpu;
 mod laws;
+mod pictures;
 mod problem;
 mod reference;
 #[cfg(test)]
@@ -53,4 +54,5 @@ pub static LESSON: Lesson = Lesson {
         ),
     ],
     claims: claims::CLAIMS,
+    pictures: pictures::PICTURES,
 };

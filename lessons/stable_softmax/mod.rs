@@ -4,6 +4,7 @@ mod bugs;
 #[cfg(feature = "cuda")]
 pub mod gpu;
 mod laws;
+mod pictures;
 mod problem;
 mod reference;
 #[cfg(test)]
@@ -52,4 +53,5 @@ pub static LESSON: Lesson = Lesson {
     ],
     // The notes have one line on it (C045, the axis), which `attention` shows.
     claims: &[],
+    pictures: pictures::PICTURES,
 };

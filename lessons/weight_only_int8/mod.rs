@@ -51,4 +51,5 @@ pub static LESSON: Lesson = Lesson {
         ),
     ],
     claims: claims::CLAIMS,
+    pictures: &[],
 };

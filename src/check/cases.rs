@@ -122,18 +122,46 @@ pub fn case(
     };
     let mut chosen = Vec::new();
     for (name, value) in wanted {
-        chosen.push((valid(problem, name, *value)?.name, *value));
+        chosen.push((valid(problem.settings, name, *value)?.name, *value));
     }
     Ok(build(problem, kind, seed, &chosen))
 }
 
+/// A case that has these settings and no problem: what a picture is drawn of.
+///
+/// # Errors
+/// When there is no such setting, or it cannot have this value.
+pub fn choose(
+    settings: &'static [Setting],
+    kind: &'static str,
+    seed: u64,
+    wanted: &[(String, usize)],
+) -> Result<Case, CaseError> {
+    let defaults = settings
+        .iter()
+        .map(|setting| (setting.name, setting.default));
+    let mut chosen: BTreeMap<&'static str, usize> = defaults.collect();
+    for (name, value) in wanted {
+        chosen.insert(valid(settings, name, *value)?.name, *value);
+    }
+    Ok(Case {
+        kind,
+        seed,
+        settings: chosen,
+    })
+}
+
 /// The setting of this name, if it can have this value.
-fn valid(problem: &Problem, name: &str, value: usize) -> Result<&'static Setting, CaseError> {
-    let Some(setting) = problem.settings.iter().find(|known| known.name == name) else {
+fn valid(
+    settings: &'static [Setting],
+    name: &str,
+    value: usize,
+) -> Result<&'static Setting, CaseError> {
+    let Some(setting) = settings.iter().find(|known| known.name == name) else {
         let shown = |known: &Setting| format!("{}={}", known.name, known.default);
         return Err(CaseError::Name {
             got: name.to_string(),
-            known: problem.settings.iter().map(shown).collect(),
+            known: settings.iter().map(shown).collect(),
         });
     };
     if value < setting.min || value > setting.max || !value.is_multiple_of(setting.multiple_of) {

@@ -22,7 +22,7 @@ mod shape;
 mod shrink;
 mod words;
 
-pub use cases::{CaseError, all, case, large};
+pub use cases::{CaseError, all, case, choose, large};
 pub use compare::{matches, worst};
 pub use diagnose::{Diagnosis, diagnose};
 pub use entry::{REPORT, aloud, notebook};

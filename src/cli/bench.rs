@@ -9,7 +9,7 @@ use crate::check::{Options, Verdict, duration};
 use crate::cuda::{Climbed, Measured, climb};
 use crate::kernels::machine::Machine;
 use crate::lesson::Lesson;
-use crate::show::{Curve, Plot, Style, si};
+use crate::show::{Axis, Curve, Plot, Style, si};
 use crate::text::{Lang, Text};
 use colored::Colorize;
 use std::path::Path;
@@ -123,12 +123,7 @@ fn shown(
     let lang = session.lang;
     let mut saved = String::new();
     if let Some(path) = values.text("save") {
-        // The built-in font of PNG pictures has no Chinese; an SVG has that of its reader.
-        let inside = match path.ends_with(".png") {
-            true => Lang::En,
-            false => lang,
-        };
-        picture::save(&plot(inside), Path::new(path), lang)?;
+        picture::save(&plot(lang).into(), Path::new(path), lang)?;
         saved = lang.pick(format!("\nsaved to {path}"), format!("\n已保存到 {path}"));
     }
     match values.json() {
@@ -183,8 +178,8 @@ fn roofline(bench: &Bench, lang: Lang) -> Plot {
             format!("roofline of {}", bench.lesson),
             format!("{} 的 roofline", bench.lesson),
         ),
-        x: lang.pick("FLOP per byte", "每字节 FLOP").to_string(),
-        y: "GFLOP/s".to_string(),
+        x: Axis::log(lang.pick("FLOP per byte", "每字节 FLOP")),
+        y: Axis::log("GFLOP/s"),
         curves,
     }
 }
@@ -207,8 +202,8 @@ fn growing(growth: &Growth, lang: Lang) -> Plot {
             format!("{}: time over {axes}", growth.lesson),
             format!("{}：时间随 {axes} 增长", growth.lesson),
         ),
-        x: axes,
-        y: "ms".to_string(),
+        x: Axis::log(axes),
+        y: Axis::log("ms"),
         curves: vec![
             curve(lang.pick("reference", "参考实现"), 'r', |p| {
                 p.reference_s

@@ -82,11 +82,8 @@ impl Wanted {
             }
         }
         if let Some(path) = &self.save {
-            // A picture of pixels has a font without Chinese; a browser has its own.
-            let is_svg = path.extension().is_some_and(|ending| ending == "svg");
-            let lang_of_picture = if is_svg { lang } else { Lang::En };
-            let maps = maps(lesson, seen, [128, 128], 8, words(lang_of_picture));
-            picture::save_heat_maps(&maps, path, lang)?;
+            let maps = maps(lesson, seen, [128, 128], 8, words(lang));
+            picture::save(&maps.into(), path, lang)?;
             let path = path.display();
             say(&lang.pick(format!("saved to {path}"), format!("已保存到 {path}")));
         }

@@ -3,6 +3,7 @@
 use super::markdown::pad;
 use super::{Session, columns, wrap};
 use crate::show::{HeatMap, Panel, Scale, Shade, number};
+use crate::text::Lang;
 use colored::Colorize;
 
 /// From low to high, where all values have one sign …
@@ -75,6 +76,26 @@ pub fn text(map: &HeatMap, session: &Session) -> String {
         );
     }
     out + "\n" + &wrap(&legend(map, session, colored), session.width, 0)
+}
+
+/// The values in words, a line for each row.
+pub fn words(map: &HeatMap, lang: Lang) -> String {
+    let (rows, cols) = (&map.rows, &map.columns);
+    let mut out = format!("{} ({}, {})\n", map.title, rows.name, cols.name);
+    for panel in &map.panels {
+        if map.all > 1 {
+            out += &format!("{}\n", panel.name);
+        }
+        for (i, row) in panel.cells.rows().into_iter().enumerate() {
+            let value = |x: &f64| match *x == f64::NEG_INFINITY {
+                true => lang.pick("hidden", "被遮住").to_string(),
+                false => number(*x),
+            };
+            let values: Vec<String> = row.iter().map(value).collect();
+            out += &format!("{} {}: {}\n", rows.name, i * rows.pool, values.join("; "));
+        }
+    }
+    out
 }
 
 /// A panel's lines: its name where there are several, and its rows.

@@ -155,7 +155,7 @@ fn save(run: &Traced, step: Option<&Step>, path: &Path, lang: Lang) -> Result<()
     let map = HeatMap::new(step, [128, 128], 16);
     let mut map = map.ok_or_else(|| no_map(&step.name, lang))?;
     map.title = format!("{}: {}", run.lesson.id, step.name);
-    picture::save_heat_maps(&[map], path, lang)
+    picture::save(&vec![map].into(), path, lang)
 }
 
 fn from_case(lesson: &'static Lesson, values: &Values, lang: Lang) -> Result<Traced, String> {
@@ -201,7 +201,7 @@ fn from_file(
 }
 
 /// `n=6`
-fn setting(word: &str, lang: Lang) -> Result<(String, usize), String> {
+pub fn setting(word: &str, lang: Lang) -> Result<(String, usize), String> {
     let parsed = word
         .split_once('=')
         .and_then(|(name, value)| Some((name.trim().to_string(), value.trim().parse().ok()?)));

@@ -163,6 +163,7 @@ pub const VERBS: &[Verb] = &[
     super::list::VERB,
     super::lesson::VERB,
     super::trace::VERB,
+    super::picture::VERB,
     super::start::VERB,
     super::check::VERB,
     super::watch::VERB,

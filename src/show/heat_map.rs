@@ -119,6 +119,30 @@ impl HeatMap {
         })
     }
 
+    /// Panels with names of their own, on one scale. All have the same shape.
+    pub fn beside(
+        title: impl Into<String>,
+        [rows, columns]: [&str; 2],
+        panels: impl IntoIterator<Item = (String, Array2<f64>)>,
+    ) -> HeatMap {
+        let panels = panels.into_iter();
+        let panels: Vec<Panel> = panels.map(|(name, cells)| Panel { name, cells }).collect();
+        let (n, m) = panels.first().map_or((0, 0), |panel| panel.cells.dim());
+        let side = |name: &str, size: usize| Side {
+            name: name.to_string(),
+            size,
+            pool: 1,
+        };
+        HeatMap {
+            title: title.into(),
+            rows: side(rows, n),
+            columns: side(columns, m),
+            all: panels.len(),
+            scale: Scale::of(panels.iter().flat_map(|panel| panel.cells.iter().copied())),
+            panels,
+        }
+    }
+
     /// Gives maps one scale, so that their shades can be compared.
     pub fn share_scale(maps: &mut [HeatMap]) {
         let cells = maps.iter().flat_map(|map| &map.panels);

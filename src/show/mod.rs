@@ -3,6 +3,7 @@
 mod heat_map;
 mod html;
 mod json;
+mod picture;
 mod plot;
 mod summary;
 mod traced;
@@ -10,6 +11,7 @@ mod traced;
 pub use heat_map::{HeatMap, Panel, Scale, Shade, Side};
 pub use html::html;
 pub use json::json;
-pub use plot::{Curve, Plot, Style, label, ticks};
+pub use picture::{Example, Figure, Parts, Picture};
+pub use plot::{Axis, Curve, Plot, Range, Style, label};
 pub use summary::{Summary, number, si};
 pub use traced::{Source, Traced, guarded, traced};

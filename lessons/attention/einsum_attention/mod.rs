@@ -47,6 +47,7 @@ pub static LESSON: Lesson = Lesson {
         ),
     ],
     claims: &[],
+    pictures: &[],
 };
 
 #[cfg(test)]

@@ -2,19 +2,14 @@
 
 use super::{DAYS, NEW, Stats, WEAKEST};
 use crate::cli::clock;
-use crate::cli::picture::{COLORS, sans_serif};
+use crate::cli::picture::{Area, COLORS, Drawn, drawn, write};
 use crate::text::Lang;
-use plotters::coord::Shift;
 use plotters::prelude::*;
-use std::error::Error;
 use std::path::Path;
 
 const WEEKS: i64 = 53;
 /// The side of a day's square, with the gap.
 const SQUARE: i32 = 17;
-
-type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
-type Drawn = Result<(), Box<dyn Error>>;
 
 /// Writes the picture to `path`.
 ///
@@ -28,25 +23,22 @@ pub fn save(stats: &Stats, path: &Path, lang: Lang) -> Result<(), String> {
             format!("{shown} 应以 .svg 结尾"),
         ));
     }
-    draw(stats, path, lang).map_err(|error| {
+    let svg = drawn((1000, 860), "llmlab", |area| draw(stats, area, lang));
+    let svg = svg.map_err(|error| {
         lang.pick(
-            format!("{shown} cannot be written: {error}"),
-            format!("无法写入 {shown}：{error}"),
+            format!("the picture cannot be drawn: {error}"),
+            format!("无法绘制图片：{error}"),
         )
-    })
+    })?;
+    write(&svg, path, lang)
 }
 
-fn draw(stats: &Stats, path: &Path, lang: Lang) -> Drawn {
-    sans_serif()?;
-    let area = SVGBackend::new(path, (1000, 860)).into_drawing_area();
-    area.fill(&WHITE)?;
+fn draw(stats: &Stats, area: &Area<'_>, lang: Lang) -> Drawn {
     let (top, rest) = area.split_vertically(220);
     let (middle, bottom) = rest.split_vertically(400);
     calendar(stats, &top, lang)?;
     curves(stats, &middle, lang)?;
-    weakest(stats, &bottom, lang)?;
-    area.present()?;
-    Ok(())
+    weakest(stats, &bottom, lang)
 }
 
 fn title(area: &Area, text: &str) -> Drawn {
