@@ -8,6 +8,7 @@ mod claims;
 pub mod grid;
 pub mod histogram;
 mod laws;
+mod pictures;
 mod problem;
 mod reference;
 #[cfg(test)]
@@ -52,5 +53,5 @@ pub static LESSON: Lesson = Lesson {
         ),
     ],
     claims: claims::CLAIMS,
-    pictures: &[],
+    pictures: pictures::PICTURES,
 };

@@ -6,6 +6,7 @@ pub mod einsum_attention;
 #[cfg(feature = "cuda")]
 pub mod gpu;
 mod laws;
+mod pictures;
 mod problem;
 mod reference;
 mod variants;
@@ -51,7 +52,7 @@ pub static LESSON: Lesson = Lesson {
         ),
     ],
     claims: claims::CLAIMS,
-    pictures: &[],
+    pictures: pictures::PICTURES,
 };
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 mod bugs;
 mod laws;
+mod pictures;
 mod problem;
 mod reference;
 #[cfg(test)]
@@ -49,5 +50,5 @@ pub static LESSON: Lesson = Lesson {
         ),
     ],
     claims: &[],
-    pictures: &[],
+    pictures: pictures::PICTURES,
 };

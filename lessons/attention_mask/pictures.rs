@@ -5,7 +5,7 @@ use crate::problem::{Case, Setting};
 use crate::show::{Example, HeatMap, Parts, Picture};
 use crate::tensor::{Inputs, Labels, Value};
 use crate::text::{Lang, Text};
-use ndarray::{Axis, Ix2, IxDyn};
+use ndarray::IxDyn;
 
 pub const PICTURES: &[Picture] = &[Picture {
     id: "attention-masks",
@@ -33,9 +33,7 @@ fn masks(case: &Case, lang: Lang) -> Parts {
             .with("queries", Value::Number(n as f64))
             .with("window", Value::Number(window as f64));
         let example = Example::of(&PROBLEM, inputs);
-        let seen = example.step("seen").index_axis(Axis(0), 0).to_owned();
-        let seen = seen.into_dimensionality::<Ix2>().expect("axes n m");
-        (name.to_string(), seen)
+        (name.to_string(), example.matrix("seen"))
     };
     let names = lang.pick(
         ["causal", "sliding window", "causal, left padding"],

@@ -3,6 +3,7 @@
 mod bugs;
 mod claims;
 mod laws;
+mod pictures;
 mod problem;
 mod reference;
 #[cfg(test)]
@@ -52,5 +53,5 @@ pub static LESSON: Lesson = Lesson {
         ),
     ],
     claims: claims::CLAIMS,
-    pictures: &[],
+    pictures: pictures::PICTURES,
 };

@@ -8,6 +8,7 @@ mod claims;
 #[cfg(feature = "cuda")]
 pub mod gpu;
 mod laws;
+mod pictures;
 mod problem;
 mod production;
 mod reference;
@@ -56,5 +57,5 @@ pub static LESSON: Lesson = Lesson {
         ),
     ],
     claims: claims::CLAIMS,
-    pictures: &[],
+    pictures: pictures::PICTURES,
 };

@@ -3,6 +3,7 @@
 mod bugs;
 mod claims;
 mod laws;
+mod pictures;
 mod problem;
 mod reference;
 mod variants;
@@ -48,7 +49,7 @@ pub static LESSON: Lesson = Lesson {
         ),
     ],
     claims: claims::CLAIMS,
-    pictures: &[],
+    pictures: pictures::PICTURES,
 };
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use crate::text::Text;
 
 mod bugs;
 mod laws;
+mod pictures;
 mod problem;
 mod reference;
 #[cfg(test)]
@@ -50,5 +51,5 @@ pub static LESSON: Lesson = Lesson {
     ],
     // PTQ or QAT (C156) is two questions in one; w8a8-quantization has it, with its demonstration.
     claims: &[],
-    pictures: &[],
+    pictures: pictures::PICTURES,
 };

@@ -3,6 +3,7 @@
 mod bugs;
 mod claims;
 mod laws;
+mod pictures;
 mod problem;
 mod production;
 mod reference;
@@ -53,5 +54,5 @@ pub static LESSON: Lesson = Lesson {
         ),
     ],
     claims: claims::CLAIMS,
-    pictures: &[],
+    pictures: pictures::PICTURES,
 };

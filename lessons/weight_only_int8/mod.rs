@@ -6,6 +6,7 @@ use crate::text::Text;
 mod bugs;
 mod claims;
 mod laws;
+mod pictures;
 mod problem;
 mod reference;
 #[cfg(test)]
@@ -51,5 +52,5 @@ pub static LESSON: Lesson = Lesson {
         ),
     ],
     claims: claims::CLAIMS,
-    pictures: &[],
+    pictures: pictures::PICTURES,
 };

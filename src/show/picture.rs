@@ -6,7 +6,7 @@ use crate::problem::{Case, Problem, Setting};
 use crate::tensor::{Inputs, Outputs};
 use crate::text::{Lang, Text};
 use crate::trace::Trace;
-use ndarray::ArrayD;
+use ndarray::{Array2, ArrayD, Axis, Ix2};
 
 /// One picture of a lesson.
 pub struct Picture {
@@ -131,5 +131,18 @@ impl Example {
         let step = self.trace.steps().iter().find(|step| step.name == name);
         let step = step.unwrap_or_else(|| panic!("the reference has no step `{name}`"));
         &step.value
+    }
+
+    /// The last two axes of a step, at the first place of those before.
+    ///
+    /// # Panics
+    /// When the reference has no such step, or it has less than two axes.
+    pub fn matrix(&self, name: &str) -> Array2<f64> {
+        let mut value = self.step(name).view();
+        while value.ndim() > 2 {
+            value.index_axis_inplace(Axis(0), 0);
+        }
+        let matrix = value.into_dimensionality::<Ix2>();
+        matrix.expect("two axes").to_owned()
     }
 }

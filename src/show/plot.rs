@@ -81,6 +81,30 @@ impl Curve {
     }
 }
 
+impl Curve {
+    /// How many of the values are in each of `bins` bins of one width from `low` to `high`, as bars over the
+    /// bins' middles. Values outside are left out.
+    pub fn histogram(
+        name: impl Into<String>,
+        values: impl IntoIterator<Item = f64>,
+        (low, high): (f64, f64),
+        bins: usize,
+    ) -> Curve {
+        let mut counts = vec![0usize; bins];
+        let width = (high - low) / bins as f64;
+        for value in values {
+            let at = (value - low) / width;
+            if (0.0..bins as f64).contains(&at) {
+                counts[at as usize] += 1;
+            }
+        }
+        let middle = |i: usize| low + (i as f64 + 0.5) * width;
+        let points = counts.into_iter().enumerate();
+        let points = points.map(|(i, count)| (middle(i), count as f64));
+        Curve::new(name, '█', Style::Bars, points)
+    }
+}
+
 /// How the points of a curve are drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Style {
@@ -576,6 +600,13 @@ mod tests {
             "{text}"
         );
         assert!(text.lines().last().unwrap().contains('b'), "{text}");
+    }
+
+    #[test]
+    fn a_histogram_counts_what_is_inside() {
+        let values = [0.0, 0.1, 0.6, 1.0, 7.0, f64::NAN];
+        let bars = Curve::histogram("", values, (0.0, 1.0), 2);
+        assert_eq!(bars.points, [(0.25, 2.0), (0.75, 1.0)]);
     }
 
     #[test]

@@ -25,6 +25,7 @@ fn face() -> Result<Face<'static>, Box<dyn Error>> {
     Ok(Face::parse(FONT, 0)?)
 }
 
+#[cfg(test)]
 /// The characters of `text` that the font does not have.
 pub fn missing(text: &str) -> Vec<char> {
     let face = face().ok();

@@ -7,6 +7,8 @@ mod graphics;
 mod heat;
 mod letters;
 mod plot;
+#[cfg(test)]
+mod tests;
 mod verb;
 
 pub use graphics::show;
