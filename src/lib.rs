@@ -7,9 +7,14 @@
 pub mod export;
 pub mod memory;
 pub mod ops;
+pub mod show;
 pub mod solution;
 pub mod tensor;
+pub mod text;
 pub mod trace;
+
+// The same from a notebook's cell: what it shows, and how it asks the program.
+pub mod notebook;
 
 // What knows lessons, judges and shows.
 #[cfg(feature = "lessons")]
@@ -46,12 +51,8 @@ pub mod problem;
 pub mod quiz;
 #[cfg(feature = "terminal")]
 pub mod review;
-#[cfg(feature = "lessons")]
-pub mod show;
 #[cfg(feature = "terminal")]
 pub mod store;
-#[cfg(feature = "lessons")]
-pub mod text;
 #[cfg(feature = "lessons")]
 pub mod tiny;
 

@@ -1,10 +1,12 @@
 //! Words in both of llmlab's languages.
 
-use serde::{Deserialize, Serialize};
-
 /// The language of texts, quizzes and verdicts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "lessons",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "lowercase")
+)]
 pub enum Lang {
     #[default]
     En,

@@ -356,11 +356,15 @@ fn completions_know_verbs_and_lessons() {
 }
 
 #[test]
-fn trace_gives_a_table_as_html() {
+fn trace_gives_a_table_as_html_whose_rows_unfold() {
     for lesson in LESSONS {
         let html = said(&["trace", lesson.id, "--format", "html"]);
-        assert_eq!(html.matches("<tr>").count(), html.matches("</tr>").count());
-        assert!(html.starts_with("<table") && html.trim_end().ends_with("</table>"));
+        for tag in ["tr", "details"] {
+            let (open, close) = (format!("<{tag}>"), format!("</{tag}>"));
+            assert_eq!(html.matches(&open).count(), html.matches(&close).count());
+        }
+        assert!(html.matches("<details>").count() > 1, "{}", lesson.id);
+        assert!(html.starts_with("<div") && html.trim_end().ends_with("</div>"));
         assert!(!html.contains("<script"));
     }
 }

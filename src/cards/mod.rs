@@ -10,6 +10,7 @@ pub use csv::csv;
 
 use crate::lesson::Lesson;
 use crate::quiz::{self, Body, Drawn, letter};
+use crate::show::html::{escape, inline};
 use crate::text::Lang;
 
 /// One card. `guid` is the same in every export, so that a new import brings changes to the card
@@ -170,27 +171,4 @@ pub fn html(side: &[Block]) -> String {
         Block::Small(text) => format!("<p class=\"small\">{}</p>", escape(text)),
     });
     blocks.collect()
-}
-
-/// Text with `code` in it, and line breaks.
-fn inline(text: &str) -> String {
-    let mut parts = text.split('`');
-    let mut out = escape(parts.next().unwrap_or_default());
-    let mut rest = parts.collect::<Vec<_>>().into_iter();
-    while let Some(code) = rest.next() {
-        match rest.next() {
-            Some(after) => {
-                out += &format!("<code>{}</code>{}", escape(code), escape(after));
-            }
-            // A single backtick is one.
-            None => out += &format!("`{}", escape(code)),
-        }
-    }
-    out.replace('\n', "<br>")
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
 }

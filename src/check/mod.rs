@@ -25,7 +25,7 @@ mod words;
 pub use cases::{CaseError, all, case, choose, large};
 pub use compare::{matches, worst};
 pub use diagnose::{Diagnosis, diagnose};
-pub use entry::{REPORT, aloud, notebook};
+pub use entry::{REPORT, aloud};
 pub use judge::{Options, check, judge, judge_arrays, on_gpu};
 pub use memory::held;
 pub use render::{render, replay};
@@ -34,20 +34,3 @@ pub use report::{
     ShapeFact, Stage, Timing, Verdict,
 };
 pub use words::{duration, stage_zh, verdict as verdict_words};
-
-/// Judges the function `attention` that is in scope: `check!(attention)`.
-///
-/// Prints the verdict. A second argument holds options as JSON: `check!(rope, r#"{"seed": 3}"#)`.
-#[macro_export]
-macro_rules! check {
-    ($lesson:ident) => {
-        $crate::check!($lesson, "")
-    };
-    ($lesson:ident, $options:expr) => {
-        $crate::check::notebook(
-            &$crate::lessons::$lesson::LESSON,
-            &$crate::lessons::$lesson::candidate($lesson),
-            $options,
-        )
-    };
-}

@@ -4,7 +4,8 @@ use super::Session;
 use super::difference::{HEAT, SAVE, Wanted};
 use super::lab::{self, Progress, Refusal};
 use super::list::shortened;
-use super::verbs::{Arg, FORMAT, LESSON, Shape, Values, Verb};
+use super::verbs::{Arg, FORMAT_OR_PAGE, LESSON, Shape, Values, Verb};
+use super::verdict_page;
 use super::wrap::{columns, wrap};
 use crate::check::{Options, Report, Verdict, judge_arrays, render};
 use crate::lesson::Lesson;
@@ -60,7 +61,16 @@ pub const VERB: Verb = Verb {
         "判定你的函数：通过，或指出错在哪里",
     ),
     args: &[
-        LESSON, FILE, HEAT, SAVE, OUTPUTS, INPUTS, SEED, TIMEOUT, NO_SCALE, FORMAT,
+        LESSON,
+        FILE,
+        HEAT,
+        SAVE,
+        OUTPUTS,
+        INPUTS,
+        SEED,
+        TIMEOUT,
+        NO_SCALE,
+        FORMAT_OR_PAGE,
     ],
     run,
 };
@@ -101,13 +111,22 @@ fn run(session: &mut Session, values: &Values) -> Result<ExitCode, String> {
     match judged {
         Ok(report) => {
             let passed = report.verdict == Verdict::Passed;
-            if values.json() {
-                let json = serde_json::to_string_pretty(&report);
-                session.say(json.map_err(|error| error.to_string())?);
-            } else {
-                show(session, lesson, &report);
-            }
-            Wanted::of(values).show(session, lesson, &report, values.json())?;
+            let only_data = match values.text("format") {
+                Some("json") => {
+                    let json = serde_json::to_string_pretty(&report);
+                    session.say(json.map_err(|error| error.to_string())?);
+                    true
+                }
+                Some("html") => {
+                    session.hand_over(&verdict_page::page(session, lesson, &report));
+                    true
+                }
+                _ => {
+                    show(session, lesson, &report);
+                    false
+                }
+            };
+            Wanted::of(values).show(session, lesson, &report, only_data)?;
             Ok(ExitCode::from(u8::from(!passed)))
         }
         Err(Refusal::Sentence(sentence)) => Err(sentence),

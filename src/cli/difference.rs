@@ -92,7 +92,7 @@ impl Wanted {
 }
 
 /// What the three maps are of.
-fn words(lang: Lang) -> [&'static str; 3] {
+pub fn words(lang: Lang) -> [&'static str; 3] {
     lang.pick(
         ["expected", "yours", "yours − expected"],
         ["应为", "你的", "你的 − 应为"],
@@ -100,7 +100,7 @@ fn words(lang: Lang) -> [&'static str; 3] {
 }
 
 /// Expected and got on one scale, and their difference on its own.
-fn maps(
+pub fn maps(
     lesson: &Lesson,
     seen: &Seen,
     most: [usize; 2],

@@ -29,6 +29,7 @@ mod trace;
 mod trace_text;
 mod transfer;
 pub mod verbs;
+mod verdict_page;
 mod watch;
 mod wrap;
 

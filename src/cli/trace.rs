@@ -1,6 +1,6 @@
 //! `llmlab trace`: a reference step by step.
 
-use super::verbs::{Arg, LESSON, Shape, Values, Verb};
+use super::verbs::{Arg, FORMAT_OR_PAGE, LESSON, Shape, Values, Verb};
 use super::{Session, heat, picture, trace_text};
 use crate::bind::Data;
 use crate::lesson::Lesson;
@@ -43,11 +43,7 @@ pub const VERB: Verb = Verb {
             shape: Shape::Option("N"),
             about: Text::new("seed of the random inputs (0)", "随机输入的种子（默认 0）"),
         },
-        Arg {
-            name: "format",
-            shape: Shape::OneOf(&["text", "json", "html"]),
-            about: Text::new("text, json or html (a table)", "text、json 或 html(表格)"),
-        },
+        FORMAT_OR_PAGE,
         Arg {
             name: "inputs",
             shape: Shape::Option("FILE.npz"),
@@ -103,7 +99,9 @@ fn run(session: &mut Session, values: &Values) -> Result<ExitCode, String> {
             session.say(heat::text(&map, session));
         }
         Some("json") => session.say(json(&run, values.flag("values")).to_string()),
-        Some("html") => session.say(html(&run)),
+        Some("html") => {
+            session.hand_over(&html::trace(lesson.id, &run.sizes(), &run.trace, lang));
+        }
         _ => {
             let (width, shown) = (session.width, values.flag("values"));
             session.say(match session.plain {

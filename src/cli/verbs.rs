@@ -59,6 +59,16 @@ pub const FORMAT: Arg = Arg {
     ),
 };
 
+/// `--format` of the verbs whose output may be a part of a page too.
+pub const FORMAT_OR_PAGE: Arg = Arg {
+    name: "format",
+    shape: Shape::OneOf(&["text", "json", "html"]),
+    about: Text::new(
+        "text for people, json for programs (fields: `llmlab schema`), html for notebooks and pages",
+        "text 供人阅读，json 供程序读取（字段说明见 `llmlab schema`），html 供 notebook 和网页使用",
+    ),
+};
+
 /// The lesson that a verb works on.
 pub const LESSON: Arg = Arg {
     name: "lesson",

@@ -3,6 +3,7 @@
 use super::engine::facts;
 use super::event::Style;
 use super::report::{Concept, Entry, Report};
+use crate::show::html::escape;
 use crate::text::Lang;
 
 const STYLE: &str = "\
@@ -149,12 +150,4 @@ fn article(entry: &Entry, report: &Report) -> String {
         out += &format!("<p>{label} <code>{}</code></p>\n", escape(right));
     }
     out + &format!("<p class=\"dim\">{}</p>\n</article>\n", escape(&entry.why))
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
-        .replace('\'', "&#39;")
 }

@@ -69,7 +69,11 @@ fn tensor(name: &str, axes: &str, dtype: &str, array: &ArrayD<f64>, values: bool
     row
 }
 
-/// Row-major; what is not finite becomes null.
+/// Row-major; JSON has no word for what is not finite, so that becomes a string.
 fn flat(array: &ArrayD<f64>) -> Value {
-    array.iter().copied().map(Value::from).collect()
+    let value = |x: &f64| match x.is_finite() {
+        true => Value::from(*x),
+        false => Value::from(x.to_string()),
+    };
+    array.iter().map(value).collect()
 }

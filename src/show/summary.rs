@@ -1,10 +1,10 @@
 //! A tensor in a few numbers.
 
 use ndarray::ArrayD;
-use serde::Serialize;
 
 /// Mean, spread and range of the finite elements, and how many are not finite.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "lessons", derive(serde::Serialize))]
 pub struct Summary {
     pub elements: usize,
     /// `None` where no element is finite.

@@ -5,6 +5,7 @@ use super::{Lab, Nest, Progress, judge, nest};
 use crate::check::{Options, Report};
 use crate::cli::Session;
 use crate::lesson::Lesson;
+use std::env::consts::DLL_EXTENSION;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::Child;
@@ -39,6 +40,10 @@ pub fn check_file(
     options: &Options,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Report, Refusal> {
+    // A library that exports its function: a notebook's cell.
+    if path.extension().is_some_and(|end| end == DLL_EXTENSION) && path.is_file() {
+        return run(session, lesson, path, options);
+    }
     let text = read(session, lesson, path)?;
     if path.extension().is_some_and(|end| end == "cu") {
         return super::gpu::judge(session, lesson, path, &text, options);

@@ -1,12 +1,13 @@
 //! `llmlab quiz`: what is due today, something new, or a lesson's questions.
 
 mod choose;
+mod page;
 mod round;
 
 use super::Session;
 use super::clock;
 use super::list::TRACK;
-use super::verbs::{Arg, FORMAT, Shape, Values, Verb};
+use super::verbs::{Arg, FORMAT_OR_PAGE, Shape, Values, Verb};
 use crate::lesson::Lesson;
 use crate::quiz::{Body, Drawn};
 use crate::review::{Deck, Item};
@@ -86,7 +87,15 @@ pub const VERB: Verb = Verb {
                 "只做这些题，用逗号分隔；不指定课程时写成 课程/题目",
             ),
         },
-        FORMAT,
+        Arg {
+            name: "answer",
+            shape: Shape::Option("TEXT"),
+            about: Text::new(
+                "grade this answer to the one question of --only, and ask nothing",
+                "直接为 --only 指定的那一题批改此答案，不再提问",
+            ),
+        },
+        FORMAT_OR_PAGE,
     ],
     run,
 };
@@ -134,8 +143,11 @@ fn run(session: &mut Session, values: &Values) -> Result<ExitCode, String> {
         },
         false => choose::chosen(session, values, &deck, today)?,
     };
+    let page = values.text("format") == Some("html");
     let seed = match values.number("seed")?.or(chosen.seed) {
         Some(seed) => seed,
+        // What is answered later is drawn again.
+        None if page || values.text("answer").is_some() => 0,
         // Five digits at most: it is shown, and may be typed again.
         None => rand::rng().random_range(0..100_000),
     };
@@ -145,8 +157,29 @@ fn run(session: &mut Session, values: &Values) -> Result<ExitCode, String> {
         session.say(json(seed, session.lang, &questions));
         return Ok(ExitCode::SUCCESS);
     }
+    if page {
+        session.hand_over(&page::page(&questions, seed));
+        return Ok(ExitCode::SUCCESS);
+    }
     if let Some(trouble) = trouble {
         session.note(trouble.get(session.lang));
+    }
+    if let Some(typed) = values.text("answer") {
+        let [posed] = &questions[..] else {
+            let example = session.command("quiz rope --only pairs --answer 64");
+            return Err(session.lang.pick(
+                format!(
+                    "--answer is for one question, and these are {}: {example}",
+                    questions.len()
+                ),
+                format!(
+                    "--answer 只针对一道题，而这里有 {} 道：{example}",
+                    questions.len()
+                ),
+            ));
+        };
+        let right = Round::new(seed, store, deck, today).grade(session, posed, typed)?;
+        return Ok(ExitCode::from(u8::from(!right)));
     }
     if questions.is_empty() {
         session.say(fold(session, &nothing(session, values, &deck, today), 0));

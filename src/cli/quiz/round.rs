@@ -97,6 +97,25 @@ impl<'a> Round<'a> {
         self.summary(session, questions, left_early);
     }
 
+    /// Grades what was typed without a question, and says whether all of it is right.
+    ///
+    /// # Errors
+    /// What is expected, where it is not understood.
+    pub fn grade(
+        &mut self,
+        session: &Session,
+        posed: &'a Posed,
+        typed: &str,
+    ) -> Result<bool, String> {
+        let grade = grade::grade(&posed.drawn, typed);
+        if let Grade::NotUnderstood(sentence) = grade {
+            return Err(sentence);
+        }
+        self.keep(session, posed, typed.to_string(), &grade, 0.0);
+        self.say_outcome(session, posed, &grade);
+        Ok(grade.score() == Some(1.0))
+    }
+
     /// Asks until an answer is understood.
     fn ask(&self, session: &mut Session, question: &Drawn) -> Step {
         let lang = session.lang;

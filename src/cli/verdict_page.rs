@@ -1,0 +1,38 @@
+//! A verdict as HTML, for notebooks: its words, and a wrong answer's pictures.
+
+use super::{Session, difference};
+use crate::check::{Report, Verdict, render};
+use crate::lesson::Lesson;
+use crate::show::html::{escape, fragment, heat};
+
+pub fn page(session: &Session, lesson: &Lesson, report: &Report) -> String {
+    let (passed, class) = match report.verdict {
+        Verdict::Passed => (true, "llmlab-verdict llmlab-passed"),
+        _ => (false, "llmlab-verdict llmlab-failed"),
+    };
+    let text = render(lesson, report, session.prompt(), session.lang);
+    let (headline, rest) = text.split_once('\n').unwrap_or((&text, ""));
+    let mut out = format!("<p>{}</p>\n", in_colour(headline));
+    if !rest.trim().is_empty() {
+        out += &format!("<pre>{}</pre>\n", in_colour(rest.trim_end()));
+    }
+    let seen = report
+        .failure
+        .as_ref()
+        .and_then(|failure| failure.seen.as_ref());
+    if let Some(seen) = seen.filter(|_| !passed) {
+        for map in difference::maps(lesson, seen, [24, 32], 4, difference::words(session.lang)) {
+            out += &format!(
+                "<figure><figcaption>{}</figcaption>\n{}</figure>\n",
+                escape(&map.title),
+                heat(&map)
+            );
+        }
+    }
+    fragment(class, &out)
+}
+
+/// Colours of a terminal as those of a page.
+fn in_colour(text: &str) -> String {
+    ansi_to_html::convert(text).unwrap_or_else(|_| escape(text))
+}

@@ -1,0 +1,189 @@
+//! The llmlab program, asked by its command line.
+
+use crate::text::Lang;
+use std::fmt;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Where the program is, where it is not found by its name. llmlab's own kernel sets it.
+const PROGRAM: &str = "LLMLAB_PROGRAM";
+
+/// The language that was asked for, if any was.
+static LANG: Mutex<Option<Lang>> = Mutex::new(None);
+
+pub fn speak(lang: Lang) {
+    *LANG.lock().unwrap_or_else(|broken| broken.into_inner()) = Some(lang);
+}
+
+pub fn lang() -> Lang {
+    let asked = *LANG.lock().unwrap_or_else(|broken| broken.into_inner());
+    asked.unwrap_or_else(Lang::from_env)
+}
+
+/// Why there is nothing to show: one sentence.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Trouble(String);
+
+impl Trouble {
+    pub fn new(sentence: impl Into<String>) -> Trouble {
+        Trouble(sentence.into())
+    }
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// evcxr shows what `?` stopped at by this.
+impl fmt::Debug for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Trouble {}
+
+/// What the program said.
+pub struct Said {
+    pub stdout: String,
+    /// 0, or 1 where a judged answer is wrong.
+    pub code: i32,
+}
+
+/// Runs the program with these words.
+///
+/// # Errors
+/// Its sentence where it refuses them, or that it is not there.
+pub fn ask(words: &[String]) -> Result<Said, Trouble> {
+    let lang = lang();
+    let program = std::env::var_os(PROGRAM).unwrap_or_else(|| "llmlab".into());
+    let output = Command::new(&program)
+        .args(words)
+        .env("LLMLAB_LANG", lang.pick("en", "zh"))
+        .env("CLICOLOR_FORCE", "1")
+        .env("COLUMNS", "100")
+        .env("RUST_BACKTRACE", "0")
+        .args(["--color", "always"])
+        .stdin(Stdio::null())
+        .output();
+    let output = output.map_err(|error| {
+        let shown = program.display();
+        Trouble(lang.pick(
+            format!("the program `{shown}` cannot be run ({error}): install it with `cargo install --path .` in llmlab's directory, or set {PROGRAM} to its path, and restart the kernel"),
+            format!("无法运行程序 `{shown}`（{error}）：请在 llmlab 目录中用 `cargo install --path .` 安装，或把 {PROGRAM} 设为它的路径，然后重启 kernel"),
+        ))
+    })?;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    match output.status.code() {
+        Some(code @ (0 | 1)) => Ok(Said {
+            stdout: text(&output.stdout),
+            code,
+        }),
+        _ => {
+            let words = plain(&text(&output.stderr));
+            let words = words.trim();
+            let words = words
+                .split_once(": ")
+                .filter(|(label, _)| ["error", "错误"].contains(label))
+                .map_or(words, |(_, rest)| rest);
+            Err(Trouble(match words.is_empty() {
+                false => words.to_string(),
+                true => lang.pick(
+                    format!("llmlab ended without an answer ({})", output.status),
+                    format!("llmlab 没有给出结果就结束了（{}）", output.status),
+                ),
+            }))
+        }
+    }
+}
+
+/// Text without its colours.
+pub fn plain(text: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some((before, behind)) = rest.split_once("\x1b[") {
+        out += before;
+        let end = behind.find(|c: char| c.is_ascii_alphabetic());
+        rest = end.map_or("", |end| &behind[end + 1..]);
+    }
+    out + rest
+}
+
+/// A verb and the words behind it.
+pub fn words(verb: &str, line: &str) -> Vec<String> {
+    let mut words = vec![verb.to_string()];
+    words.extend(split(line));
+    words
+}
+
+/// Words between blanks; quotes hold one together.
+pub fn split(line: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut word: Option<String> = None;
+    let mut quote = None;
+    for c in line.chars() {
+        match (quote, c) {
+            (Some(open), c) if c == open => quote = None,
+            (None, '"' | '\'') => {
+                quote = Some(c);
+                word.get_or_insert_default();
+            }
+            (None, c) if c.is_whitespace() => words.extend(word.take()),
+            (_, c) => word.get_or_insert_default().push(c),
+        }
+    }
+    words.extend(word);
+    words
+}
+
+/// A file for one picture, which goes when it has been read.
+pub struct Scratch(PathBuf);
+
+impl Scratch {
+    pub fn new(name: &str) -> Scratch {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("llmlab-{}-{count}-{name}", std::process::id());
+        Scratch(std::env::temp_dir().join(name))
+    }
+
+    pub fn path(&self) -> String {
+        self.0.to_string_lossy().into_owned()
+    }
+
+    pub fn read(&self) -> Option<String> {
+        std::fs::read_to_string(&self.0).ok()
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // It may never have been written.
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_those_of_a_command_line() {
+        assert_eq!(
+            split(r#"rope n=6 --only "a b",'c'"#),
+            ["rope", "n=6", "--only", "a b,c"]
+        );
+        assert_eq!(split("  "), Vec::<String>::new());
+        assert_eq!(split("''"), [""]);
+    }
+
+    #[test]
+    fn colours_go() {
+        assert_eq!(plain("\x1b[1;31merror\x1b[0m: no"), "error: no");
+        assert_eq!(plain("cut \x1b["), "cut ");
+    }
+}
