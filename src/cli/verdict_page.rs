@@ -25,7 +25,7 @@ pub fn page(session: &Session, lesson: &Lesson, report: &Report) -> String {
             out += &format!(
                 "<figure><figcaption>{}</figcaption>\n{}</figure>\n",
                 escape(&map.title),
-                heat(&map)
+                heat(&map, session.lang)
             );
         }
     }

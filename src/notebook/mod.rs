@@ -88,7 +88,7 @@ fn above_plot(text: &str) -> &str {
     text[..axes].rfind("\n\n").map_or(text, |end| &text[..end])
 }
 
-/// Questions of a lesson, to be answered by a click or by [`answer`]: `quiz("rope --count 3")`.
+/// Questions of a lesson, to be answered by a click or by [`answer`]: `quiz("rope --questions 3")`.
 ///
 /// # Errors
 /// The program's sentence, or that there is no program.
@@ -98,7 +98,7 @@ pub fn quiz(line: &str) -> Result<Shown, Trouble> {
     Ok(Shown::html(ask(&words)?.stdout))
 }
 
-/// Grades an answer to a question of [`quiz`], and keeps it: `answer("rope pairs", "64")`.
+/// Grades an answer to a question of [`quiz`], and keeps it: `answer("rope tokens-per-turn", "628")`.
 ///
 /// # Errors
 /// The program's sentence, or that there is no program.

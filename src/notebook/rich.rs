@@ -105,7 +105,7 @@ impl Rich for Trace {
 
 impl Rich for Step {
     fn contents(&self) -> Vec<(&'static str, String)> {
-        both(html::step(self))
+        both(html::step(self, lang()))
     }
 }
 
@@ -173,7 +173,7 @@ impl Rich for Named {
 
 fn picture(title: &str, axes: &[String], value: &ArrayD<f64>) -> Option<(&'static str, String)> {
     let map = HeatMap::of(title, axes, value, [24, 48], 8)?;
-    Some(("text/html", html::tensor(&map, &Summary::of(value))))
+    Some(("text/html", html::tensor(&map, &Summary::of(value), lang())))
 }
 
 #[cfg(test)]

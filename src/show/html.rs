@@ -53,7 +53,8 @@ pub fn trace(title: &str, sizes: &[(String, usize)], trace: &Trace, lang: Lang) 
     // Rows that unfold are no rows of a table, so their columns get one width in characters.
     let widths: [usize; 8] = std::array::from_fn(|i| {
         let wide = rows.iter().map(|row| columns(&row[i])).max();
-        wide.unwrap_or(0) + 2
+        // The first has a triangle before its number.
+        wide.unwrap_or(0) + if i == 0 { 4 } else { 2 }
     });
     let tracks: Vec<String> = widths.iter().map(|wide| format!("{wide}ch")).collect();
     let line = |row: &[String; 8]| -> String {
@@ -71,7 +72,7 @@ pub fn trace(title: &str, sizes: &[(String, usize)], trace: &Trace, lang: Lang) 
         line(&rows[0]),
     );
     for (step, row) in trace.steps().iter().zip(&rows[1..]) {
-        let values = values(step);
+        let values = values(step, lang);
         out += &format!(
             "<details><summary>{}</summary>\n{values}</details>\n",
             line(row)
@@ -81,7 +82,7 @@ pub fn trace(title: &str, sizes: &[(String, usize)], trace: &Trace, lang: Lang) 
 }
 
 /// A step alone.
-pub fn step(step: &Step) -> String {
+pub fn step(step: &Step, lang: Lang) -> String {
     let about = format!(
         "<p><b>{}</b> {} <code>{}</code> {}</p>\n",
         escape(&step.name),
@@ -89,20 +90,20 @@ pub fn step(step: &Step) -> String {
         escape(&step.axes.join(" ")),
         escape(&Summary::of(&step.value).words()),
     );
-    fragment("llmlab-tensor", &(about + &values(step)))
+    fragment("llmlab-tensor", &(about + &values(step, lang)))
 }
 
 /// What a step's row unfolds to.
-fn values(step: &Step) -> String {
+fn values(step: &Step, lang: Lang) -> String {
     let map = HeatMap::new(step, [24, 48], 8);
     match map {
-        Some(map) => heat(&map),
+        Some(map) => heat(&map, lang),
         None => format!("<p>{}</p>\n", escape(&format!("{:?}", step.value))),
     }
 }
 
 /// A tensor on its own, under a title.
-pub fn tensor(map: &HeatMap, summary: &Summary) -> String {
+pub fn tensor(map: &HeatMap, summary: &Summary, lang: Lang) -> String {
     let shape = |side: &super::Side| side.size.to_string();
     let title = match map.title.as_str() {
         "" => String::new(),
@@ -120,11 +121,11 @@ pub fn tensor(map: &HeatMap, summary: &Summary) -> String {
         "<p>{title}<code>{panels}{sides}</code> {}</p>\n",
         escape(&summary.words())
     );
-    fragment("llmlab-tensor", &(about + &heat(map)))
+    fragment("llmlab-tensor", &(about + &heat(map, lang)))
 }
 
 /// The panels of a heat map, without a style: a part of a fragment.
-pub fn heat(map: &HeatMap) -> String {
+pub fn heat(map: &HeatMap, lang: Lang) -> String {
     let mut out = String::from("<div class=\"llmlab-heat\">\n");
     for panel in &map.panels {
         out += &table(map, panel);
@@ -132,10 +133,18 @@ pub fn heat(map: &HeatMap) -> String {
     out += "</div>\n";
     let mut notes = Vec::new();
     if map.is_pooled() {
-        notes.push(format!("□ = mean {}×{}", map.rows.pool, map.columns.pool));
+        let pool = format!("{}×{}", map.rows.pool, map.columns.pool);
+        notes.push(lang.pick(
+            format!("a cell is the mean of {pool} values"),
+            format!("每格是 {pool} 个值的平均"),
+        ));
     }
     if map.all > map.panels.len() {
-        notes.push(format!("{}/{}", map.panels.len(), map.all));
+        let (shown, all) = (map.panels.len(), map.all);
+        notes.push(lang.pick(
+            format!("{shown} of {all} panels"),
+            format!("{all} 幅中的 {shown} 幅"),
+        ));
     }
     out + &legend(map, &notes)
 }
@@ -325,7 +334,7 @@ mod tests {
 
     #[test]
     fn tags_close() {
-        let html = trace("lesson", &[], &run(), Lang::Zh) + &step(&run().steps()[0]);
+        let html = trace("lesson", &[], &run(), Lang::Zh) + &step(&run().steps()[0], Lang::En);
         for tag in [
             "div", "p", "table", "tr", "td", "th", "details", "span", "style",
         ] {

@@ -166,7 +166,7 @@ fn run(session: &mut Session, values: &Values) -> Result<ExitCode, String> {
     }
     if let Some(typed) = values.text("answer") {
         let [posed] = &questions[..] else {
-            let example = session.command("quiz rope --only pairs --answer 64");
+            let example = session.command("quiz rope --only tokens-per-turn --answer 628");
             return Err(session.lang.pick(
                 format!(
                     "--answer is for one question, and these are {}: {example}",
