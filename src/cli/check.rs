@@ -1,12 +1,12 @@
 //! `llmlab check`: the verdict on a learner's file.
 
-use super::Session;
 use super::difference::{HEAT, SAVE, Wanted};
 use super::lab::{self, Progress, Refusal};
 use super::list::shortened;
 use super::verbs::{Arg, FORMAT_OR_PAGE, LESSON, Shape, Values, Verb};
 use super::verdict_page;
 use super::wrap::{columns, wrap};
+use super::{Session, Stream, Tell};
 use crate::check::{Options, Report, Verdict, judge_arrays, render};
 use crate::lesson::Lesson;
 use crate::solution::Answer;
@@ -131,8 +131,8 @@ fn run(session: &mut Session, values: &Values) -> Result<ExitCode, String> {
         }
         Err(Refusal::Sentence(sentence)) => Err(sentence),
         Err(Refusal::Errors(errors)) => {
-            // rustc's words need no «error:» of ours. Nobody can be told when stderr is closed.
-            let _ = writeln!(std::io::stderr(), "{errors}");
+            // rustc's words need no «error:» of ours.
+            session.aside(errors);
             Ok(ExitCode::from(2))
         }
     }
@@ -258,24 +258,36 @@ pub fn record(session: &Session, report: &Report) {
     let verdict = store::Verdict::of(report, super::clock::now());
     let kept = Store::open_default().and_then(|mut store| store.record_verdict(&verdict));
     if let Err(trouble) = kept {
-        let _ = writeln!(std::io::stderr(), "{}", trouble.get(session.lang));
+        session.aside(trouble.get(session.lang));
     }
 }
 
-/// A progress bar on stderr; silent where that is no terminal, and for a screen reader.
+/// A progress bar on stderr; silent where that is no terminal, and for a screen reader. In a
+/// notebook, which takes nothing back, a line now and then.
 pub struct Bar {
-    quiet: bool,
+    place: Place,
     title: &'static str,
     /// One column less than the terminal has: a line that wraps cannot be taken back.
     room: usize,
     words: String,
 }
 
+enum Place {
+    Nowhere,
+    Terminal,
+    /// How many quarters of the way were told.
+    Notebook(Tell, Option<usize>),
+}
+
 impl Bar {
     pub fn new(session: &Session, title: &'static str) -> Bar {
         Bar {
-            // A screen reader would read every step of it.
-            quiet: session.plain || !std::io::stderr().is_terminal(),
+            place: match &session.tell {
+                Some(tell) => Place::Notebook(tell.clone(), None),
+                None if !session.plain && std::io::stderr().is_terminal() => Place::Terminal,
+                // A screen reader would read every step of it.
+                None => Place::Nowhere,
+            },
             title,
             room: session.width - 1,
             words: String::new(),
@@ -283,13 +295,26 @@ impl Bar {
     }
 
     pub fn show(&mut self, progress: Progress) {
-        self.say(&bar(self.title, progress, self.room));
+        let words = bar(self.title, progress, self.room);
+        match &mut self.place {
+            Place::Notebook(tell, told) => {
+                let quarter = match progress {
+                    Progress::Waiting => 0,
+                    Progress::Crates { done, total } => 4 * done / total.max(1),
+                };
+                if told.is_none_or(|told| told < quarter) {
+                    *told = Some(quarter);
+                    tell(Stream::Err, &format!("{words}\n"));
+                }
+            }
+            _ => self.say(&words),
+        }
     }
 
     /// Shows words in the bar's place.
     pub fn say(&mut self, words: &str) {
         let words = shortened(words, self.room);
-        if !self.quiet && self.words != words {
+        if matches!(self.place, Place::Terminal) && self.words != words {
             self.words.clone_from(&words);
             let _ = write!(std::io::stderr(), "\r\x1b[K{words}");
         }

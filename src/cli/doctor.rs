@@ -34,12 +34,16 @@ pub struct Check {
 }
 
 fn run(session: &mut Session, values: &Values) -> Result<ExitCode, String> {
-    let checks = checks(session);
+    Ok(tell(session, &checks(session), values.json()))
+}
+
+/// Shows what was found; the exit code is 1 where something is to be mended.
+pub fn tell(session: &Session, checks: &[Check], json: bool) -> ExitCode {
     let well = checks.iter().all(|check| check.ok);
-    if values.json() {
+    if json {
         session.say(serde_json::json!({ "ok": well, "checks": checks }).to_string());
     } else {
-        for check in &checks {
+        for check in checks {
             session.say(row(check, session));
         }
         let lang = session.lang;
@@ -54,10 +58,10 @@ fn run(session: &mut Session, values: &Values) -> Result<ExitCode, String> {
                 .to_string(),
         });
     }
-    Ok(match well {
+    match well {
         true => ExitCode::SUCCESS,
         false => ExitCode::from(1),
-    })
+    }
 }
 
 fn row(check: &Check, session: &Session) -> String {
@@ -291,7 +295,7 @@ fn without(absent: &Absent, lang: Lang) -> (String, Option<String>) {
 }
 
 /// A program of the Rust toolchain.
-fn tool(name: &'static str, lang: Lang) -> Check {
+pub fn tool(name: &'static str, lang: Lang) -> Check {
     let asked = std::env::var_os(name.to_uppercase());
     let program = asked
         .filter(|path| !path.is_empty())

@@ -10,6 +10,8 @@ mod doctor;
 mod heat;
 mod help;
 mod interview;
+#[cfg(feature = "repl")]
+pub mod jupyter;
 mod lab;
 mod lesson;
 mod list;
@@ -31,11 +33,13 @@ mod transfer;
 pub mod verbs;
 mod verdict_page;
 mod watch;
+#[cfg(feature = "repl")]
+mod workbench;
 mod wrap;
 
 pub use help::JSON;
 pub use new_lesson::{MARK, scaffold};
-pub use session::{Asked, Session};
+pub use session::{Asked, Session, Stream, Tell};
 pub use verbs::{Arg, Shape, VERBS, Values, Verb};
 pub use wrap::{columns, wrap};
 

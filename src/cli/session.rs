@@ -5,6 +5,7 @@ use super::plain::{plain, untabled};
 use crate::text::{Lang, Text};
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
+use std::rc::Rc;
 
 /// What came from a question to the person at the terminal.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +16,16 @@ pub enum Asked {
     /// Ctrl-C.
     Interrupted,
 }
+
+/// Where something is said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stream {
+    Out,
+    Err,
+}
+
+/// Takes a text for a stream, line breaks and all.
+pub type Tell = Rc<dyn Fn(Stream, &str)>;
 
 /// One run of the program, or one REPL.
 pub struct Session {
@@ -28,6 +39,8 @@ pub struct Session {
     pub plain: bool,
     /// Whether a verb runs inside the REPL, where commands start with `:`.
     pub in_repl: bool,
+    /// Where things are said, if not on stdout and stderr: in a notebook.
+    pub tell: Option<Tell>,
     ask: Box<dyn FnMut(&str) -> Asked>,
 }
 
@@ -44,6 +57,7 @@ impl Session {
                 .filter(|height| *height > 0),
             plain: false,
             in_repl: false,
+            tell: None,
             ask: Box::new(ask_stdin),
         };
         session.color(None);
@@ -122,8 +136,20 @@ impl Session {
 
     /// Prints a text for programs as it is.
     pub fn hand_over(&self, text: &str) {
-        if writeln!(std::io::stdout(), "{}", text.trim_end_matches('\n')).is_err() {
-            std::process::exit(0);
+        let text = text.trim_end_matches('\n');
+        match &self.tell {
+            Some(tell) => tell(Stream::Out, &format!("{text}\n")),
+            None if writeln!(std::io::stdout(), "{text}").is_ok() => {}
+            None => std::process::exit(0),
+        }
+    }
+
+    /// Prints a line to stderr.
+    pub fn aside(&self, text: impl std::fmt::Display) {
+        match &self.tell {
+            Some(tell) => tell(Stream::Err, &format!("{text}\n")),
+            // Nobody can be told when stderr is closed.
+            None => drop(writeln!(std::io::stderr(), "{text}")),
         }
     }
 
@@ -146,8 +172,11 @@ impl Session {
     /// Shows clap's help, version or objection, and gives the exit code: 2 for an objection.
     pub fn refuse(&self, error: &clap::Error) -> ExitCode {
         if !error.use_stderr() {
-            // A closed pipe is not worth a word.
-            let _ = error.print();
+            match self.tell {
+                Some(_) => self.hand_over(&error.render().ansi().to_string()),
+                // A closed pipe is not worth a word.
+                None => drop(error.print()),
+            }
             return ExitCode::SUCCESS;
         }
         self.complain(&super::verbs::refusal(error, self.lang));
@@ -157,8 +186,7 @@ impl Session {
     /// Prints an error: one sentence.
     pub fn complain(&self, sentence: &str) {
         let label = colored::Colorize::red(self.lang.pick("error:", "错误："));
-        // Nobody can be told when stderr is closed.
-        let _ = writeln!(std::io::stderr(), "{label} {sentence}");
+        self.aside(format!("{label} {sentence}"));
     }
 
     /// Runs a verb and turns its outcome into an exit code: 0 done, 1 a failed check, 2 an error.

@@ -182,6 +182,8 @@ pub const VERBS: &[Verb] = &[
     super::interview::VERB,
     #[cfg(feature = "repl")]
     super::repl::VERB,
+    #[cfg(feature = "repl")]
+    super::jupyter::VERB,
     super::claims::VERB,
     super::bench::VERB,
     super::model::VERB,

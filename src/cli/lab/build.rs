@@ -84,7 +84,8 @@ impl Lab {
         Ok(built)
     }
 
-    fn built(&self) -> Option<Built> {
+    /// The compiled library, if it is there already.
+    pub fn built(&self) -> Option<Built> {
         let json = std::fs::read(self.root.join("built.json")).ok()?;
         let built: Built = serde_json::from_slice(&json).ok()?;
         built.rlib.is_file().then_some(built)

@@ -24,6 +24,29 @@ pub fn on_interrupt() {
     }
 }
 
+/// From now on this process leads its group, so that [`interrupt`] reaches what it started.
+#[cfg(feature = "repl")]
+pub fn lead() {
+    #[cfg(unix)]
+    // SAFETY: no pointers are involved. Fails where this process leads a session: its group too.
+    unsafe {
+        libc::setpgid(0, 0);
+    }
+}
+
+/// Ctrl-C without a terminal: for this process and for what works in its group, such as rustc.
+#[cfg(feature = "repl")]
+pub fn interrupt() {
+    INTERRUPTED.store(true, Ordering::SeqCst);
+    #[cfg(unix)]
+    // SAFETY: no pointers are involved.
+    unsafe {
+        if libc::getpgrp() == libc::getpid() {
+            libc::kill(0, libc::SIGINT);
+        }
+    }
+}
+
 /// Whether Ctrl-C came since the last call.
 pub fn interrupted() -> bool {
     INTERRUPTED.swap(false, Ordering::SeqCst)

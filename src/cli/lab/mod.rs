@@ -20,7 +20,7 @@ pub use build::{Built, Progress};
 pub use file::{Refusal, check_file};
 pub use interrupt::interrupted;
 #[cfg(feature = "repl")]
-pub use interrupt::on_interrupt;
+pub use interrupt::{interrupt, lead, on_interrupt};
 pub use nest::Nest;
 #[cfg(feature = "repl")]
 pub use nest::remove_stale;

@@ -1,7 +1,7 @@
 //! What Tab offers: verbs, lessons, settings, options, names.
 
 use super::commands::COMMANDS;
-use super::kernel::Names;
+use super::evaluator::Names;
 use crate::cli::verbs::{Arg, Shape, VERBS};
 use crate::lesson::Lesson;
 use crate::lessons;

@@ -1,8 +1,8 @@
 //! Commands that make sense in the REPL only. They look like verbs.
 
-use super::Repl;
-use super::editor::highlight;
-use super::kernel::State;
+use super::evaluator::State;
+use super::typed::highlight;
+use super::{Trouble, Workbench};
 use crate::cli::verbs::{Arg, LESSON, VERBS, find_lesson};
 use crate::cli::{Asked, help, wrap::columns};
 use crate::lesson::Lesson;
@@ -16,7 +16,7 @@ pub struct Command {
     pub about: Text,
     pub args: &'static [Arg],
     /// `word` is what stands behind the name, where the command takes something.
-    pub run: fn(&mut Repl<'_>, word: Option<&str>) -> Result<(), String>,
+    pub run: fn(&mut Workbench<'_>, word: Option<&str>) -> Result<(), Trouble>,
 }
 
 /// Every command, in the order of the help.
@@ -50,18 +50,15 @@ pub const COMMANDS: &[Command] = &[
         aliases: &[],
         about: Text::new("forget variables and functions", "清空变量和函数"),
         args: &[],
-        run: |repl, _| {
-            repl.reset();
-            Ok(())
-        },
+        run: |bench, _| bench.reset(),
     },
     Command {
         name: "quit",
         aliases: &["q", "exit"],
         about: Text::new("leave (so does Ctrl-D)", "退出（也可按 Ctrl-D）"),
         args: &[],
-        run: |repl, _| {
-            repl.done = true;
+        run: |bench, _| {
+            bench.done = true;
             Ok(())
         },
     },
@@ -141,8 +138,12 @@ fn usage(name: &str, args: &[Arg]) -> String {
     words.join(" ")
 }
 
-fn lesson(repl: &Repl<'_>, word: Option<&str>, name: &str) -> Result<&'static Lesson, String> {
-    let lang = repl.session.lang;
+fn lesson(
+    bench: &Workbench<'_>,
+    word: Option<&str>,
+    name: &str,
+) -> Result<&'static Lesson, String> {
+    let lang = bench.session.lang;
     let word = word.ok_or_else(|| {
         lang.pick(
             format!("which lesson? Type for instance `:{name} attention`"),
@@ -152,11 +153,11 @@ fn lesson(repl: &Repl<'_>, word: Option<&str>, name: &str) -> Result<&'static Le
     find_lesson(word, lang)
 }
 
-fn hint(repl: &mut Repl<'_>, word: Option<&str>) -> Result<(), String> {
-    let lesson = lesson(repl, word, "hint")?;
-    let lang = repl.session.lang;
+fn hint(bench: &mut Workbench<'_>, word: Option<&str>) -> Result<(), Trouble> {
+    let lesson = lesson(bench, word, "hint")?;
+    let lang = bench.session.lang;
     let total = lesson.hints.len();
-    let shown = repl.hints.entry(lesson.id).or_default();
+    let shown = bench.hints.entry(lesson.id).or_default();
     *shown = (*shown + 1).min(total);
     let count = *shown;
     for (number, hint) in lesson.hints.iter().enumerate().take(count) {
@@ -164,8 +165,8 @@ fn hint(repl: &mut Repl<'_>, word: Option<&str>) -> Result<(), String> {
         let text = hint.get(lang);
         // The new one is the last; those before are there to read on from.
         match number + 1 == count {
-            true => repl.session.say(format!("{} {text}", label.yellow())),
-            false => repl
+            true => bench.session.say(format!("{} {text}", label.yellow())),
+            false => bench
                 .session
                 .say(format!("{label} {text}").dimmed().to_string()),
         }
@@ -180,19 +181,19 @@ fn hint(repl: &mut Repl<'_>, word: Option<&str>) -> Result<(), String> {
             format!("提示已全部给出；:solution {} 可查看解答", lesson.id),
         ),
     };
-    repl.session.say(next.dimmed().to_string());
+    bench.session.say(next.dimmed().to_string());
     Ok(())
 }
 
-fn solution(repl: &mut Repl<'_>, word: Option<&str>) -> Result<(), String> {
-    let lesson = lesson(repl, word, "solution")?;
-    let lang = repl.session.lang;
-    if !repl.passed.contains(lesson.id) {
+fn solution(bench: &mut Workbench<'_>, word: Option<&str>) -> Result<(), Trouble> {
+    let lesson = lesson(bench, word, "solution")?;
+    let lang = bench.session.lang;
+    if !bench.passed.contains(lesson.id) {
         let question = lang.pick(
             "You have not passed this one in this session. Show the answer anyway? [y/N] ",
             "本次会话中这道题尚未通过。仍要看解答吗？[y/N] ",
         );
-        let yes = match repl.session.ask(question) {
+        let yes = match bench.session.ask(question) {
             Asked::Line(line) => matches!(
                 line.trim().to_lowercase().as_str(),
                 "y" | "yes" | "是" | "好"
@@ -205,29 +206,29 @@ fn solution(repl: &mut Repl<'_>, word: Option<&str>) -> Result<(), String> {
     }
     let text = lesson.solution.trim_end();
     let colour = colored::control::SHOULD_COLORIZE.should_colorize();
-    repl.session.say(match colour {
+    bench.session.say(match colour {
         true => highlight(text),
         false => text.to_string(),
     });
     Ok(())
 }
 
-fn vars(repl: &mut Repl<'_>, _: Option<&str>) -> Result<(), String> {
-    let names = repl.kernel.names();
-    let started = repl.kernel.state() == State::Ready;
+fn vars(bench: &mut Workbench<'_>, _: Option<&str>) -> Result<(), Trouble> {
+    let names = bench.evaluator.names();
+    let started = bench.evaluator.state() == State::Ready;
     if !started || names.variables.is_empty() && names.items.is_empty() {
-        let words = repl.session.lang.pick("nothing yet", "还没有定义任何东西");
-        repl.session.say(words);
+        let words = bench.session.lang.pick("nothing yet", "还没有定义任何东西");
+        bench.session.say(words);
         return Ok(());
     }
     for (name, kind) in &names.variables {
-        repl.session.say(format!("let {name}: {kind}"));
+        bench.session.say(format!("let {name}: {kind}"));
     }
     let mut items = names.items;
     items.sort();
     if !items.is_empty() {
-        let label = repl.session.lang.pick("functions and types", "函数和类型");
-        repl.session.say(format!("{label}: {}", items.join(", ")));
+        let label = bench.session.lang.pick("functions and types", "函数和类型");
+        bench.session.say(format!("{label}: {}", items.join(", ")));
     }
     Ok(())
 }

@@ -1,12 +1,5 @@
 //! What running code prints, on its way to the terminal.
 
-/// Where a line was printed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stream {
-    Out,
-    Err,
-}
-
 /// Code can print faster than a terminal shows: while more lines than this wait, lines are left
 /// out.
 pub const MOST: usize = 50_000;
@@ -19,7 +12,7 @@ macro_rules! forward {
         std::thread::spawn(move || {
             let mut dropped = 0;
             while let Ok(line) = $lines.recv() {
-                if $lines.len() > $crate::cli::repl::stream::MOST {
+                if $lines.len() > $crate::cli::workbench::stream::MOST {
                     dropped += 1;
                     continue;
                 }

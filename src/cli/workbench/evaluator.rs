@@ -1,11 +1,13 @@
 //! evcxr in a thread of its own: it starts while the person reads the prompt.
 
-use super::stream::{Stream, forward};
+use super::stream::forward;
 use crate::check::{Options, Report};
+use crate::cli::Stream;
 use crate::cli::lab::{self, Lab, Nest, Progress, judge};
 use crate::lesson::Lesson;
 use crate::text::Lang;
 use evcxr::{CommandContext, CompilationError, EvalContext, EvalOutputs};
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -25,7 +27,7 @@ pub enum State {
     Failed(String),
 }
 
-/// What the kernel is asked.
+/// What the evaluator is asked.
 enum Request {
     Run(String),
     /// Judge what was typed for this lesson.
@@ -41,11 +43,14 @@ pub enum Event {
     Done(Outcome),
 }
 
+/// What an evaluation gives to be shown, by media type: `text/plain`, `text/html`, …
+pub type Contents = BTreeMap<String, String>;
+
 /// How an evaluation ended.
 #[derive(Debug)]
 pub enum Outcome {
-    /// The last expression's value, if it has one.
-    Value(Option<String>),
+    /// The last expression's value, and what the code gave to be shown.
+    Value(Contents),
     Verdict(Box<Report>),
     Errors(Vec<CompilationError>),
     /// The process that ran the code is gone: its exit status in evcxr's words.
@@ -73,7 +78,7 @@ struct Shared {
 }
 
 /// The handle of the thread.
-pub struct Kernel {
+pub struct Evaluator {
     shared: Arc<Shared>,
     requests: Option<Sender<Request>>,
     events: Receiver<Event>,
@@ -82,10 +87,10 @@ pub struct Kernel {
     nest: Option<Nest>,
 }
 
-impl Kernel {
+impl Evaluator {
     /// Starts evcxr in the background. Call it before there are other threads: evcxr takes its
     /// directory from the environment.
-    pub fn start(lang: Lang) -> Kernel {
+    pub fn start(lang: Lang) -> Evaluator {
         let (nest, state) = match Nest::new() {
             Ok(nest) => (Some(nest), State::Starting),
             Err(sentence) => (None, State::Failed(sentence)),
@@ -118,7 +123,7 @@ impl Kernel {
                 }
             })
         });
-        Kernel {
+        Evaluator {
             shared,
             requests: Some(requests),
             events,
@@ -133,6 +138,12 @@ impl Kernel {
 
     pub fn names(&self) -> Names {
         lock(&self.shared.names).clone()
+    }
+
+    /// The same for another thread.
+    pub fn names_elsewhere(&self) -> impl Fn() -> Names + Send + 'static {
+        let shared = Arc::clone(&self.shared);
+        move || lock(&shared.names).clone()
     }
 
     /// The file that was compiled last: typed lines among evcxr's own.
@@ -166,7 +177,7 @@ impl Kernel {
     fn ask(&self, request: Request) {
         self.shared.killed.store(false, Ordering::SeqCst);
         if let Some(requests) = &self.requests {
-            // A kernel that is gone says so by its state.
+            // An evaluator that is gone says so by its state.
             let _ = requests.send(request);
         }
     }
@@ -177,7 +188,7 @@ impl Kernel {
     }
 
     /// Kills the judge where it works; otherwise the process that runs the code, with all its
-    /// children. The kernel starts a new one.
+    /// children. The evaluator starts a new one.
     pub fn kill(&self) {
         if let Some(judge) = &mut *lock(&self.shared.judge) {
             // Its own children die with it. Fails when it is dead already.
@@ -199,7 +210,7 @@ impl Kernel {
     }
 }
 
-impl Drop for Kernel {
+impl Drop for Evaluator {
     /// Ends the process that runs the code, so that the private directory can go.
     fn drop(&mut self) {
         self.requests.take();
@@ -364,7 +375,10 @@ fn context(
     shared: &Arc<Shared>,
     out: &SyncSender<Event>,
 ) -> Result<CommandContext, evcxr::Error> {
-    let mut command = Command::new(std::env::current_exe()?);
+    let program = std::env::current_exe()?;
+    let mut command = Command::new(&program);
+    // What the library asks this program for.
+    command.env("LLMLAB_PROGRAM", program);
     find_std(&mut command, lab);
     lab::detach(&mut command);
     let (context, outputs) = EvalContext::with_subprocess_command(command)?;
@@ -410,7 +424,7 @@ fn variables(context: &CommandContext) -> Vec<(String, String)> {
 
 fn outcome(result: Result<EvalOutputs, evcxr::Error>) -> Outcome {
     match result {
-        Ok(outputs) => Outcome::Value(outputs.get("text/plain").map(str::to_string)),
+        Ok(outputs) => Outcome::Value(outputs.content_by_mime_type.into_iter().collect()),
         Err(evcxr::Error::CompilationErrors(errors)) => Outcome::Errors(errors),
         Err(evcxr::Error::SubprocessTerminated(words)) => {
             let status = words.lines().last().unwrap_or_default();
