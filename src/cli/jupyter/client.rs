@@ -112,7 +112,10 @@ impl Client {
         std::fs::write(&file, json.to_string()).map_err(say)?;
         let info: ConnectionInfo =
             serde_json::from_value(json).map_err(|error| error.to_string())?;
-        let mut child = command.arg(&file).spawn().map_err(say)?;
+        command
+            .arg(&file)
+            .env("JPY_PARENT_PID", std::process::id().to_string());
+        let mut child = command.spawn().map_err(say)?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()

@@ -188,16 +188,16 @@ impl Evaluator {
     }
 
     /// Kills the judge where it works; otherwise the process that runs the code, with all its
-    /// children. The evaluator starts a new one.
-    pub fn kill(&self) {
+    /// children, and with the variables: true. The evaluator starts a new one.
+    pub fn kill(&self) -> bool {
         if let Some(judge) = &mut *lock(&self.shared.judge) {
             // Its own children die with it. Fails when it is dead already.
             let _ = judge.kill();
-            return;
+            return false;
         }
         self.shared.killed.store(true, Ordering::SeqCst);
         let child = lock(&self.shared.child).clone();
-        let Some(child) = child else { return };
+        let Some(child) = child else { return false };
         let mut child = lock(&child);
         #[cfg(unix)]
         if matches!(child.try_wait(), Ok(None)) {
@@ -207,6 +207,7 @@ impl Evaluator {
         }
         // Fails when it is dead already.
         let _ = child.kill();
+        true
     }
 }
 
@@ -249,8 +250,10 @@ fn work(
     set(&shared.state, State::Starting);
     nest.seed(&lab)
         .map_err(|error| format!("cannot write to {}: {error}", nest.path().display()))?;
+
     let mut context =
         context(&lab, shared, out).map_err(|error| format!("Rust does not start: {error}"))?;
+
     set(&shared.state, State::Ready);
     let checked = Arc::new(AtomicBool::new(false));
     let (flag, background) = (Arc::clone(&checked), lab.clone());
@@ -280,14 +283,12 @@ fn work(
                 outcome(begun.map(|_| EvalOutputs::new()))
             }
         };
-        revive(&mut context, shared);
-        let names = Names {
-            items: context.defined_item_names().map(str::to_string).collect(),
-            variables: variables(&context),
-        };
-        set(&shared.names, names);
+        set(&shared.names, names(&context));
         if out.send(Event::Done(outcome)).is_err() {
             break;
+        }
+        if revive(&mut context, shared) {
+            set(&shared.names, names(&context));
         }
     }
     Ok(())
@@ -355,19 +356,24 @@ fn newest(lab: &Lab, nest: &Nest) -> Option<PathBuf> {
     numbered.max().map(|(_, path)| path)
 }
 
-/// An evaluation that was killed at its very end may have succeeded: the next one must not find
-/// its process dead.
-fn revive(context: &mut CommandContext, shared: &Shared) {
+/// A process that was killed between two evaluations would fail the next one. True if it was dead.
+fn revive(context: &mut CommandContext, shared: &Shared) -> bool {
     if shared.killed.load(Ordering::SeqCst) {
         // The kill may still be on its way.
         std::thread::sleep(Duration::from_millis(20));
     }
     let handle = context.process_handle();
-    let dead = matches!(lock(&handle).try_wait(), Ok(Some(_)));
-    if dead {
-        // This fails, upon which evcxr starts a new process and forgets the variables.
+    let dead = || matches!(lock(&handle).try_wait(), Ok(Some(_)));
+    let was_dead = dead();
+    for _ in 0..3 {
+        if !dead() {
+            break;
+        }
+        // This fails, upon which evcxr starts a new process and forgets the variables. A Ctrl-C may
+        // stop its compiler.
         let _ = context.execute("()");
     }
+    was_dead
 }
 
 fn context(
@@ -382,6 +388,7 @@ fn context(
     find_std(&mut command, lab);
     lab::detach(&mut command);
     let (context, outputs) = EvalContext::with_subprocess_command(command)?;
+
     set(&shared.child, Some(context.process_handle()));
     let mut context = CommandContext::with_eval_context(context);
     let (stdout, stderr) = (outputs.stdout, outputs.stderr);
@@ -413,6 +420,13 @@ fn begin(context: &mut CommandContext, lab: &Lab) -> Result<EvalOutputs, evcxr::
     context.execute(&format!(
         ":linker system\n:offline 1\n:dep llmlab = {dependency}\nuse llmlab::prelude::*;"
     ))
+}
+
+fn names(context: &CommandContext) -> Names {
+    Names {
+        items: context.defined_item_names().map(str::to_string).collect(),
+        variables: variables(context),
+    }
 }
 
 fn variables(context: &CommandContext) -> Vec<(String, String)> {

@@ -4,7 +4,7 @@ use super::errors::Sources;
 use super::output::Stderr;
 use super::{Event, Outcome, State, Stream, Trouble, Workbench};
 use crate::cli::check::Bar;
-use crate::cli::lab::interrupted;
+use crate::cli::lab::{interrupt, interrupted};
 use crate::text::Lang;
 use colored::Colorize;
 use std::time::{Duration, Instant};
@@ -60,10 +60,18 @@ impl Workbench<'_> {
     pub fn follow(&self) -> Result<Outcome, Trouble> {
         let mut stderr = Stderr::default();
         let mut stop: Option<Stop> = None;
+        let mut killed = false;
         let memory = memory();
         let outcome = loop {
             match self.evaluator.event(Duration::from_millis(25)) {
-                Some(Event::Done(outcome)) => break outcome,
+                Some(Event::Done(outcome)) => {
+                    // A compiler that was stopped may have been faster than this loop.
+                    let failed = !matches!(outcome, Outcome::Value(_) | Outcome::Verdict(_));
+                    if stop.is_none() && failed && interrupted() {
+                        stop = Some(Stop::new(Why::Asked));
+                    }
+                    break outcome;
+                }
                 Some(_) if stop.is_some() => {}
                 Some(event) => self.print(event, &mut stderr),
                 None if self.evaluator.is_gone() => {
@@ -85,7 +93,8 @@ impl Workbench<'_> {
             if let Some(stop) = &mut stop
                 && stop.is_due()
             {
-                self.evaluator.kill();
+                interrupt();
+                killed |= self.evaluator.kill();
             }
         };
         // The last lines of stderr may come a moment later.
@@ -107,7 +116,7 @@ impl Workbench<'_> {
                 other => other,
             });
         };
-        let lost = matches!(outcome, Outcome::Died(_));
+        let lost = killed || matches!(outcome, Outcome::Died(_));
         let (en, zh) = match stop.why {
             Why::Asked => ("stopped", "已中断"),
             Why::Endless => (
@@ -207,8 +216,8 @@ enum Why {
 /// An evaluation that is being stopped.
 struct Stop {
     why: Why,
-    /// A compiler at work gets Ctrl-C as well and ends by itself; only code that runs is killed.
-    due: Option<Instant>,
+    /// A compiler at work got Ctrl-C as well and ends by itself; code that runs is killed.
+    due: Instant,
 }
 
 impl Stop {
@@ -219,15 +228,16 @@ impl Stop {
         };
         Stop {
             why,
-            due: Some(Instant::now() + patience),
+            due: Instant::now() + patience,
         }
     }
 
-    /// True once, when the time has come.
+    /// True when the time has come, and again as long as it goes on: evcxr may be about to compile
+    /// the code once more.
     fn is_due(&mut self) -> bool {
-        let due = self.due.is_some_and(|due| Instant::now() >= due);
+        let due = Instant::now() >= self.due;
         if due {
-            self.due = None;
+            self.due = Instant::now() + Duration::from_millis(500);
         }
         due
     }
