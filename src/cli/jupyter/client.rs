@@ -116,7 +116,9 @@ impl Client {
             .arg(&file)
             .env("JPY_PARENT_PID", std::process::id().to_string());
         let mut child = command.spawn().map_err(say)?;
-        let runtime = tokio::runtime::Builder::new_current_thread()
+        // A thread of its own: what is sent goes out at once, and not when the next is awaited.
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
             .enable_all()
             .build()
             .map_err(say)?;

@@ -85,8 +85,6 @@ pub fn run(session: &mut Session, file: &Path) -> Result<ExitCode, String> {
 
     let mut bench = Workbench::new(session, evaluator);
     while let Ok(job) = to_do.recv() {
-        // One that came too late for the cell that it was meant for.
-        interrupted();
         questions.set(job.questions);
         let done = cell(&mut bench, &job.code, |contents| {
             let _ = notes.blocking_send(Note::Shown(contents));

@@ -3,7 +3,7 @@
 use super::cell::{completion, incomplete};
 use super::kernel::{Job, Note, without_colour};
 use crate::cli::Stream;
-use crate::cli::lab::interrupt;
+use crate::cli::lab::{interrupt, interrupted};
 use crate::cli::workbench::{Contents, Names, Trouble};
 use crate::text::Lang;
 use colored::Colorize;
@@ -299,6 +299,8 @@ impl Server {
             execution_count,
         })
         .await;
+        // One that came too late for the cell that it was meant for.
+        interrupted();
         if self.side.jobs.send(Job { code, questions }).is_err() {
             self.ended = true;
         }

@@ -80,9 +80,9 @@ pub fn names() -> impl Iterator<Item = &'static str> {
 ///
 /// # Errors
 /// A sentence when there is no such command.
-pub fn help(topic: Option<&str>, lang: Lang) -> Result<String, String> {
+pub fn help(topic: Option<&str>, notebook: bool, lang: Lang) -> Result<String, String> {
     let Some(topic) = topic else {
-        return Ok(table(lang));
+        return Ok(table(notebook, lang));
     };
     let topic = topic.trim_start_matches(':');
     match find(topic) {
@@ -95,10 +95,11 @@ pub fn help(topic: Option<&str>, lang: Lang) -> Result<String, String> {
     }
 }
 
-fn table(lang: Lang) -> String {
+fn table(notebook: bool, lang: Lang) -> String {
     let verbs = VERBS.iter().map(|verb| (verb.name, verb.args, verb.about));
-    let verbs = verbs.filter(|(name, ..)| *name != "repl");
+    let verbs = verbs.filter(|(name, ..)| !["repl", "jupyter"].contains(name));
     let own = COMMANDS.iter();
+    let own = own.filter(|command| !notebook || command.name != "quit");
     let own = own.map(|command| (command.name, command.args, command.about));
     let rows: Vec<_> = verbs.chain(own).collect();
     let wide = |(name, args, _): &(&str, &[Arg], Text)| columns(&usage(name, args));
@@ -109,15 +110,18 @@ fn table(lang: Lang) -> String {
         let gap = " ".repeat(width - columns(&usage) + 2);
         lines.push(format!("  {}{gap}{}", usage.cyan(), about.get(lang)));
     }
-    lines.push(
-        lang.pick(
-            "Everything that does not start with `:` is Rust. `:help check` says more on one command.\n\
-             Tab completes, ↑ brings back, Ctrl-C stops what runs, Ctrl-D leaves.",
-            "不以 `:` 开头的都是 Rust 代码。`:help check` 查看某个命令的详细说明。\n\
-             Tab 补全，↑ 调出历史，Ctrl-C 中断正在运行的代码，Ctrl-D 退出。",
-        )
-        .to_string(),
+    let rest = lang.pick(
+        "Everything that does not start with `:` is Rust. `:help check` says more on one command.",
+        "不以 `:` 开头的都是 Rust 代码。`:help check` 查看某个命令的详细说明。",
     );
+    let keys = lang.pick(
+        "Tab completes, ↑ brings back, Ctrl-C stops what runs, Ctrl-D leaves.",
+        "Tab 补全，↑ 调出历史，Ctrl-C 中断正在运行的代码，Ctrl-D 退出。",
+    );
+    lines.push(rest.to_string());
+    if !notebook {
+        lines.push(keys.to_string());
+    }
     lines.join("\n")
 }
 

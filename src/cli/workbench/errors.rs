@@ -263,6 +263,8 @@ fn offset(source: &str, line: usize, column: usize) -> usize {
 
 /// Words without evcxr's own names in them.
 pub fn plain(message: &str) -> String {
+    // cargo's messages bring a label of their own.
+    let message = message.strip_prefix("error: ").unwrap_or(message);
     message
         .replace("`evcxr_variable_store`", "the end of the input")
         .replace(
@@ -270,6 +272,7 @@ pub fn plain(message: &str) -> String {
             "keep the REPL from attempting",
         )
         .replace("in Evcxr", "of the REPL")
+        .replace("\nTip: Enable offline mode with `:offline 1`", "")
 }
 
 #[cfg(test)]

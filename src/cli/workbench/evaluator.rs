@@ -267,7 +267,7 @@ fn work(
             let _ = nest.seed(&lab);
         }
         let outcome = match request {
-            Request::Run(code) => outcome(context.execute(&code)),
+            Request::Run(code) => outcome(evaluate(&mut context, &code)),
             Request::Check(lesson, options) => {
                 let function = lesson.id.replace('-', "_");
                 let entry = judge::entry(lesson.problem, &function);
@@ -411,6 +411,23 @@ fn find_std(command: &mut Command, lab: &Lab) {
     if let Ok(path) = std::env::join_paths(libraries) {
         command.env(variable, path);
     }
+}
+
+/// Runs Rust. A crate that is named by `:dep` and not on this machine is fetched.
+fn evaluate(context: &mut CommandContext, code: &str) -> Result<EvalOutputs, evcxr::Error> {
+    let result = context.execute(code);
+    match &result {
+        // Dependencies come before the code: none of it has run.
+        Err(evcxr::Error::CompilationErrors(errors))
+            if errors
+                .iter()
+                .any(|error| error.message().contains("--offline")) => {}
+        _ => return result,
+    }
+    context.execute(":offline 0")?;
+    let result = context.execute(code);
+    context.execute(":offline 1")?;
+    result
 }
 
 /// What every session starts with. The linker and cargo's offline mode are those of the first

@@ -137,7 +137,8 @@ impl<'a> Workbench<'a> {
         })?;
         let name = words.first().map_or("help", String::as_str);
         if matches!(name, "help" | "h" | "?") && words.get(1).is_none_or(|word| word != "json") {
-            let text = commands::help(words.get(1).map(String::as_str), lang)?;
+            let topic = words.get(1).map(String::as_str);
+            let text = commands::help(topic, self.session.tell.is_some(), lang)?;
             self.session.say(text);
             return Ok(());
         }
