@@ -1,6 +1,8 @@
 //! What a notebook gets from the program: runs as arrays, questions, sentences about mistakes.
 
-use llmlab::notebook::{Rich, Shown, Trouble, answer, llmlab, quiz, trace};
+use llmlab::notebook::{
+    Rich, Shown, Trouble, answer, claims, hint, lesson, llmlab, picture, plot, quiz, trace,
+};
 use std::sync::Once;
 
 /// The program under test, with a data directory of its own.
@@ -35,7 +37,7 @@ fn sentence<T>(refused: Result<T, Trouble>) -> String {
 #[test]
 fn a_run_has_its_arrays() {
     with_program();
-    let run = trace("attention n=3 m=4 d=8 --case causal --seed 2").unwrap();
+    let run = trace("attention n=3 m=4 d=8 case=causal seed=2").unwrap();
     let weights = run.value("weights").unwrap();
     assert_eq!(weights.shape()[weights.ndim() - 2..], [3, 4]);
     for row in weights.rows() {
@@ -45,9 +47,9 @@ fn a_run_has_its_arrays() {
     assert!(masked.iter().any(|x| *x == f64::NEG_INFINITY), "{masked}");
     // What the reference computed from these inputs is what came.
     let (q, k) = (run.input("q").unwrap(), run.input("k").unwrap());
-    let scores = llmlab::ops::einsum("b h n d, b h m d -> b h n m", &[&q, &k]) / 8f64.sqrt();
-    let apart = &scores - &run.value("scores").unwrap();
-    assert!(apart.iter().all(|x| x.abs() < 1e-12), "{apart}");
+    let scores = llmlab::ops::einsum("b h n d, b h m d -> b h n m", &[&q, &k]) / 8f32.sqrt();
+    let apart = &scores.mapv(f64::from) - &run.value("scores").unwrap();
+    assert!(apart.iter().all(|x| x.abs() < 1e-5), "{apart}");
     let html = content(&run, "text/html");
     assert_eq!(html.matches("<details>").count(), run.trace().steps().len());
     assert!(content(&run, "text/plain").contains("softmax"));
@@ -68,7 +70,7 @@ fn mistakes_are_sentences() {
         "{html}"
     );
     assert!(sentence(answer("rope", "64")).contains("--answer is for one question"));
-    assert!(sentence(llmlab("claims C999")).contains("C999"));
+    assert!(sentence(claims("C999")).contains("C999"));
 }
 
 #[test]
@@ -106,4 +108,42 @@ fn a_typed_answer_is_graded_as_it_was_shown() {
     }
     let shown = content(&llmlab("stats").unwrap(), "text/plain");
     assert!(shown.contains('6'), "{shown}");
+}
+
+#[test]
+fn pictures_and_plots_are_drawn() {
+    with_program();
+    let html = content(&picture("rope-decay d=32").unwrap(), "text/html");
+    assert!(html.contains("<svg"), "{html}");
+    assert!(sentence(picture("rope-decoy")).contains("did you mean `rope-decay`?"));
+    let curves = plot("cost <n>").x("n (token)").y("time (ms)").log_x();
+    let drawn = curves
+        .clone()
+        .curve("mine", &[(1.0, 2.0), (10.0, 3.0), (f64::NAN, 1.0)]);
+    let html = content(&drawn, "text/html");
+    assert!(
+        html.contains("<svg") && html.contains("cost &lt;n&gt;"),
+        "{html}"
+    );
+    let nothing = content(&curves, "text/html");
+    assert!(nothing.contains("the plot has no points"), "{nothing}");
+    let below = content(&curves.bars("b", &[(-1.0, 2.0)]), "text/html");
+    assert!(below.contains("numbers above 0 only"), "{below}");
+}
+
+#[test]
+fn texts_come_in_their_form() {
+    with_program();
+    let text = content(&lesson("rope").unwrap(), "text/markdown");
+    assert!(text.contains("## Three minutes"), "{text}");
+    let all = llmlab::lessons::find("rope").unwrap().hints;
+    let first = content(&hint("rope").unwrap(), "text/plain");
+    assert!(
+        first.contains(all[0].en) && !first.contains(all[1].en),
+        "{first}"
+    );
+    let two = content(&hint("rope 2").unwrap(), "text/plain");
+    assert!(two.contains(all[1].en), "{two}");
+    let claim = content(&claims("C047").unwrap(), "text/plain");
+    assert!(claim.contains("C047"), "{claim}");
 }

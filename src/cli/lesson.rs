@@ -15,6 +15,14 @@ pub const VERB: Verb = Verb {
     args: &[
         LESSON,
         Arg {
+            name: "hints",
+            shape: Shape::Option("N"),
+            about: Text::new(
+                "the exercise's first N hints, from a nudge to nearly the answer",
+                "练习的前 N 条提示，从轻轻一推到接近答案",
+            ),
+        },
+        Arg {
             name: "format",
             shape: Shape::OneOf(&["text", "json", "markdown"]),
             about: Text::new(
@@ -28,6 +36,14 @@ pub const VERB: Verb = Verb {
 
 fn run(session: &mut Session, values: &Values) -> Result<ExitCode, String> {
     let lesson = values.lesson()?;
+    if let Some(count) = values.number("hints")? {
+        let total = lesson.hints.len();
+        let count = usize::try_from(count).unwrap_or(total);
+        for (i, hint) in lesson.hints.iter().enumerate().take(count) {
+            session.say(format!("{}/{total} {}", i + 1, session.text(*hint)));
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
     match values.text("format") {
         Some("json") => session.say(json(lesson, session.lang).to_string()),
         Some("markdown") => session.say(session.text(lesson.text)),

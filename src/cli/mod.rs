@@ -50,8 +50,8 @@ use std::process::ExitCode;
 /// Runs the program on the process' arguments.
 pub fn main() -> ExitCode {
     let words: Vec<OsString> = std::env::args_os().collect();
-    if let Some(judged) = lab::judge::serve(&words) {
-        return judged;
+    if let Some(done) = lab::judge::serve(&words).or_else(|| picture::serve(&words)) {
+        return done;
     }
     if let Ok(cache) = lab::cache_dir() {
         cuda::keep_in(cache.join("cuda"));

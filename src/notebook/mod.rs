@@ -4,12 +4,14 @@
 //! of its command line, so that a notebook links a small library only. What comes back knows how it
 //! is displayed (see [`Rich`]), under every kernel that runs evcxr.
 
+mod plot;
 mod program;
 mod rich;
 mod run;
 mod solution;
 mod verdict;
 
+pub use plot::{Plot, plot};
 pub use program::Trouble;
 pub use rich::{Named, Rich, Shown, heat_map};
 pub use run::Run;
@@ -37,7 +39,7 @@ pub fn language(name: &str) -> Result<(), Trouble> {
     Ok(())
 }
 
-/// Runs a lesson's reference step by step: `trace("attention n=6 --case causal")`.
+/// Runs a lesson's reference step by step: `trace("attention n=6 case=causal")`.
 ///
 /// # Errors
 /// The program's sentence, or that there is no program.
@@ -59,7 +61,7 @@ pub fn picture(line: &str) -> Result<Shown, Trouble> {
 }
 
 /// Times a lesson's reference and kernel on this machine, with the plot of it:
-/// `bench("attention --seconds 1")`.
+/// `bench("attention seconds=1")`.
 ///
 /// # Errors
 /// The program's sentence, or that there is no program.
@@ -88,7 +90,7 @@ fn above_plot(text: &str) -> &str {
     text[..axes].rfind("\n\n").map_or(text, |end| &text[..end])
 }
 
-/// Questions of a lesson, to be answered by a click or by [`answer`]: `quiz("rope --questions 3")`.
+/// Questions of a lesson, to be answered by a click or by [`answer`]: `quiz("rope questions=3")`.
 ///
 /// # Errors
 /// The program's sentence, or that there is no program.
@@ -112,18 +114,50 @@ pub fn answer(question: &str, answer: &str) -> Result<Shown, Trouble> {
     Ok(Shown::text(&ask(&words)?.stdout))
 }
 
-/// Any other command of the program: `llmlab("claims C047")`.
+/// What the notes say, what is right, and the demonstration of it: `claims("C047")`.
+///
+/// # Errors
+/// The program's sentence, or that there is no program.
+pub fn claims(line: &str) -> Result<Shown, Trouble> {
+    Ok(Shown::text(&ask(&words("claims", line))?.stdout))
+}
+
+/// A lesson's text: `lesson("rope")`.
+///
+/// # Errors
+/// The program's sentence, or that there is no program.
+pub fn lesson(line: &str) -> Result<Shown, Trouble> {
+    let mut words = words("lesson", line);
+    words.extend(["--format", "markdown"].map(String::from));
+    Ok(Shown::markdown(ask(&words)?.stdout))
+}
+
+/// A lesson's hints, from a nudge to nearly the answer: `hint("rope")` for the first, `hint("rope 2")`
+/// for two of them.
+///
+/// # Errors
+/// The program's sentence, or that there is no program.
+pub fn hint(line: &str) -> Result<Shown, Trouble> {
+    let mut words = words("lesson", line);
+    match words.len() {
+        0..=2 => words.push("--hints=1".to_string()),
+        _ => words[2].insert_str(0, "--hints="),
+    }
+    Ok(Shown::text(&ask(&words)?.stdout))
+}
+
+/// Any other command of the program: `llmlab("doctor")`.
 ///
 /// # Errors
 /// The program's sentence, or that there is no program.
 pub fn llmlab(line: &str) -> Result<Shown, Trouble> {
-    let output = ask(&program::split(line))?;
+    let output = ask(&program::options(line))?;
     Ok(Shown::text(&output.stdout))
 }
 
 /// Judges the function of this name against the lesson of this name: `check!(attention)`; or another
 /// function: `check!("attention", mine)`. A last string holds options as on the command line:
-/// `check!(attention, "--seed 3 --no-scale")`.
+/// `check!(attention, "seed=3 --no-scale")`.
 #[macro_export]
 macro_rules! check {
     ($function:ident) => {

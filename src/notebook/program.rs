@@ -2,6 +2,7 @@
 
 use crate::text::Lang;
 use std::fmt;
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
@@ -59,17 +60,38 @@ pub struct Said {
 /// # Errors
 /// Its sentence where it refuses them, or that it is not there.
 pub fn ask(words: &[String]) -> Result<Said, Trouble> {
+    let mut words = words.to_vec();
+    words.extend(["--color", "always"].map(String::from));
+    run(&words, "")
+}
+
+/// The SVG of a plot in JSON.
+///
+/// # Errors
+/// The program's sentence, or that it is not there.
+pub fn draw(plot: &str) -> Result<String, Trouble> {
+    Ok(run(&["--draw-plot".to_string()], plot)?.stdout)
+}
+
+fn run(words: &[String], stdin: &str) -> Result<Said, Trouble> {
     let lang = lang();
     let program = std::env::var_os(PROGRAM).unwrap_or_else(|| "llmlab".into());
-    let output = Command::new(&program)
+    let child = Command::new(&program)
         .args(words)
         .env("LLMLAB_LANG", lang.pick("en", "zh"))
-        .env("CLICOLOR_FORCE", "1")
         .env("COLUMNS", "100")
         .env("RUST_BACKTRACE", "0")
-        .args(["--color", "always"])
-        .stdin(Stdio::null())
-        .output();
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
+    let output = child.and_then(|mut child| {
+        if let Some(mut pipe) = child.stdin.take() {
+            // A program that ends before it has read says why.
+            let _ = pipe.write_all(stdin.as_bytes());
+        }
+        child.wait_with_output()
+    });
     let output = output.map_err(|error| {
         let shown = program.display();
         Trouble(lang.pick(
@@ -83,22 +105,23 @@ pub fn ask(words: &[String]) -> Result<Said, Trouble> {
             stdout: text(&output.stdout),
             code,
         }),
-        _ => {
-            let words = plain(&text(&output.stderr));
-            let words = words.trim();
-            let words = words
-                .split_once(": ")
-                .filter(|(label, _)| ["error", "错误"].contains(label))
-                .map_or(words, |(_, rest)| rest);
-            Err(Trouble(match words.is_empty() {
-                false => words.to_string(),
-                true => lang.pick(
-                    format!("llmlab ended without an answer ({})", output.status),
-                    format!("llmlab 没有给出结果就结束了（{}）", output.status),
-                ),
-            }))
-        }
+        _ => Err(Trouble(match sentence(&text(&output.stderr)) {
+            words if !words.is_empty() => words,
+            _ => lang.pick(
+                format!("llmlab ended without an answer ({})", output.status),
+                format!("llmlab 没有给出结果就结束了（{}）", output.status),
+            ),
+        })),
     }
+}
+
+/// What the program said on stderr, without colours and the word before it.
+fn sentence(stderr: &str) -> String {
+    let words = plain(stderr);
+    let words = words.trim();
+    let labels = ["error:", "error：", "错误:", "错误："];
+    let label = labels.iter().find_map(|label| words.strip_prefix(label));
+    label.unwrap_or(words).trim().to_string()
 }
 
 /// Text without its colours.
@@ -113,11 +136,34 @@ pub fn plain(text: &str) -> String {
     out + rest
 }
 
+/// Options that may be written like settings: `seed=3` for `--seed 3`.
+const OPTIONS: [&str; 8] = [
+    "case",
+    "grow",
+    "only",
+    "questions",
+    "save",
+    "seconds",
+    "seed",
+    "timeout",
+];
+
 /// A verb and the words behind it.
 pub fn words(verb: &str, line: &str) -> Vec<String> {
     let mut words = vec![verb.to_string()];
-    words.extend(split(line));
+    words.extend(options(line));
     words
+}
+
+/// A line's words, options among them as the program takes them.
+pub fn options(line: &str) -> Vec<String> {
+    let words = split(line)
+        .into_iter()
+        .map(|word| match word.split_once('=') {
+            Some((name, value)) if OPTIONS.contains(&name) => format!("--{name}={value}"),
+            _ => word,
+        });
+    words.collect()
 }
 
 /// Words between blanks; quotes hold one together.
@@ -179,6 +225,10 @@ mod tests {
         );
         assert_eq!(split("  "), Vec::<String>::new());
         assert_eq!(split("''"), [""]);
+        assert_eq!(
+            words("trace", "rope n=6 seed=3"),
+            ["trace", "rope", "n=6", "--seed=3"]
+        );
     }
 
     #[test]

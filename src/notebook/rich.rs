@@ -43,6 +43,10 @@ impl Shown {
         Shown(vec![("text/plain", text.to_string())])
     }
 
+    pub fn markdown(text: String) -> Shown {
+        Shown(vec![("text/plain", text.clone()), ("text/markdown", text)])
+    }
+
     pub fn html(html: String) -> Shown {
         Shown(both(html))
     }

@@ -4,6 +4,7 @@ use super::program::lang;
 use super::rich::both;
 use super::{Rich, Trouble};
 use crate::show::html;
+use crate::tensor::Tensor;
 use crate::trace::{Step, Trace};
 use ndarray::ArrayD;
 use std::collections::HashMap;
@@ -48,12 +49,12 @@ impl Run {
         Ok(self.step(name)?.value.clone())
     }
 
-    /// An input's values, in f64.
+    /// An input, as an exercise hands it over; whole numbers too.
     ///
     /// # Errors
     /// A sentence with the names that there are.
-    pub fn input(&self, name: &str) -> Result<ArrayD<f64>, Trouble> {
-        find("input", "输入", name, &self.inputs)
+    pub fn input(&self, name: &str) -> Result<Tensor, Trouble> {
+        Ok(find("input", "输入", name, &self.inputs)?.mapv(|x| x as f32))
     }
 
     /// An output's values.

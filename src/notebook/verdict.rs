@@ -1,6 +1,6 @@
 //! A cell's function before the judge, which is the program: it loads the cell's library.
 
-use super::program::{ask, lang, split};
+use super::program::{ask, lang, options as read};
 use super::rich::both;
 use super::{Rich, Shown, Trouble};
 use crate::export::Entry;
@@ -50,7 +50,7 @@ fn judged(verb: &str, lesson: &str, entry: Entry, options: &str) -> Result<Vec<S
         ))
     })?;
     let mut words = vec![verb.to_string(), lesson.replace('_', "-"), library];
-    words.extend(split(options));
+    words.extend(read(options));
     Ok(words)
 }
 

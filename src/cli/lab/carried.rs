@@ -10,11 +10,11 @@ macro_rules! files {
 }
 
 /// The light library; see `src/lib.rs`. A test holds that it is whole.
-static FILES: [(&str, &[u8]); 22] = files![
+static FILES: [(&str, &[u8]); 23] = files![
     "Cargo.toml" "Cargo.lock"
     "src/lib.rs" "src/export.rs" "src/memory.rs" "src/ops.rs" "src/ops/compute.rs" "src/solution.rs"
     "src/tensor.rs" "src/text.rs" "src/trace.rs"
-    "src/notebook/mod.rs" "src/notebook/program.rs" "src/notebook/rich.rs" "src/notebook/run.rs"
+    "src/notebook/mod.rs" "src/notebook/plot.rs" "src/notebook/program.rs" "src/notebook/rich.rs" "src/notebook/run.rs"
     "src/notebook/solution.rs" "src/notebook/verdict.rs"
     "src/show/mod.rs" "src/show/heat_map.rs" "src/show/html.rs" "src/show/style.css"
     "src/show/summary.rs"

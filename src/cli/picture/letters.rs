@@ -102,7 +102,15 @@ pub fn outlined(svg: &str, name: &str) -> Result<String, Box<dyn Error>> {
         let (tag, text) = text.split_once('>').ok_or("an open tag")?;
         let (words, after) = text.split_once("</text>").ok_or("a text without end")?;
         body += before;
-        body += &group(&face, tag, words.trim_matches('\n'), &mut used)?;
+        let words = words.trim_matches('\n');
+        // A person's own words may need a font of the reader's.
+        match unescaped(words)
+            .chars()
+            .all(|c| face.glyph_index(c).is_some())
+        {
+            true => body += &group(&face, tag, words, &mut used)?,
+            false => body += &format!("{tag}>{words}</text>"),
+        }
         rest = after;
     }
     body += rest;

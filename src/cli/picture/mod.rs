@@ -6,12 +6,14 @@
 mod graphics;
 mod heat;
 mod letters;
+mod own;
 mod plot;
 #[cfg(test)]
 mod tests;
 mod verb;
 
 pub use graphics::show;
+pub use own::serve;
 pub use verb::VERB;
 
 use crate::show::{Figure, Parts};
