@@ -4,7 +4,7 @@ use super::verbs::{Arg, Shape, Values};
 use super::{Session, heat, picture};
 use crate::check::{Report, Seen};
 use crate::lesson::Lesson;
-use crate::show::HeatMap;
+use crate::show::{HeatMap, Panel};
 use crate::text::{Lang, Text};
 use ndarray::ArrayD;
 use std::path::PathBuf;
@@ -74,6 +74,15 @@ impl Wanted {
             }
             return Ok(());
         };
+        // At the prompt a glance comes unasked.
+        if session.in_repl && !self.heat && !session.plain {
+            let (most, _) = heat::room(session);
+            let third = [most[0], most[1] / 3];
+            if let Some(map) = glance(lesson, seen, third, session.lang) {
+                say("");
+                say(&heat::text(&map, session));
+            }
+        }
         if self.heat {
             let (most, panels) = heat::room(session);
             for map in maps(lesson, seen, most, panels, words(lang)) {
@@ -89,6 +98,28 @@ impl Wanted {
         }
         Ok(())
     }
+}
+
+/// The three beside each other on one scale, at the place of the outer axes where they differ most.
+fn glance(lesson: &Lesson, seen: &Seen, most: [usize; 2], lang: Lang) -> Option<HeatMap> {
+    let maps = maps(lesson, seen, most, usize::MAX, words(lang));
+    let [expected, _, apart] = &maps[..] else {
+        return None;
+    };
+    let farthest = |panel: &Panel| panel.cells.fold(0.0, |far: f64, x| far.max(x.abs()));
+    let far: Vec<f64> = apart.panels.iter().map(farthest).collect();
+    let at = (0..far.len()).max_by(|a, b| far[*a].total_cmp(&far[*b]))?;
+    let panels = maps.iter().zip(words(lang));
+    let panels = panels.map(|(map, what)| (what.to_string(), map.panels[at].cells.clone()));
+    let (rows, columns) = (expected.rows.clone(), expected.columns.clone());
+    let name = lesson.problem.outputs[seen.output].0;
+    let title = format!("{name} {}", expected.panels[at].name);
+    let map = HeatMap::beside(title.trim(), [&rows.name, &columns.name], panels);
+    Some(HeatMap {
+        rows,
+        columns,
+        ..map
+    })
 }
 
 /// What the three maps are of.

@@ -11,6 +11,7 @@ mod run;
 mod solution;
 mod verdict;
 
+pub use crate::{bench, check};
 pub use plot::{Plot, plot};
 pub use program::Trouble;
 pub use rich::{Named, Rich, Shown, heat_map};

@@ -6,14 +6,14 @@ use std::collections::HashMap;
 use tinyjson::JsonValue;
 
 /// Curves over two axes; the program draws them where a cell shows them.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Plot {
     title: String,
     axes: [Axis; 2],
     curves: Vec<JsonValue>,
 }
 
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 struct Axis {
     name: String,
     log: bool,

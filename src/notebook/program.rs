@@ -81,6 +81,8 @@ fn run(words: &[String], stdin: &str) -> Result<Said, Trouble> {
         .env("LLMLAB_LANG", lang.pick("en", "zh"))
         .env("COLUMNS", "100")
         .env("RUST_BACKTRACE", "0")
+        // Cells run in a child of evcxr's that this variable marks; the program is none.
+        .env_remove("EVCXR_IS_RUNTIME")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

@@ -34,7 +34,7 @@ pub fn both(html: String) -> Vec<(&'static str, String)> {
 }
 
 /// Something that the program has drawn or said.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Shown(Vec<(&'static str, String)>);
 
 impl Shown {
@@ -129,6 +129,7 @@ where
 }
 
 /// An array whose axes have names.
+#[derive(Clone, Debug)]
 pub struct Named {
     axes: Vec<String>,
     value: ArrayD<f64>,

@@ -11,6 +11,7 @@ use std::collections::HashMap;
 use tinyjson::JsonValue;
 
 /// A lesson's inputs, steps and outputs.
+#[derive(Clone, Debug)]
 pub struct Run {
     lesson: String,
     sizes: Vec<(String, usize)>,

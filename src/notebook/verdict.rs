@@ -6,6 +6,7 @@ use super::{Rich, Shown, Trouble};
 use crate::export::Entry;
 
 /// The judge's verdict.
+#[derive(Clone, Debug)]
 pub struct Report {
     /// Whether the answer is right.
     pub passed: bool,
