@@ -79,7 +79,7 @@ fn levels(case: &Case, lang: Lang) -> Parts {
                 format!("{name}：RMS 误差为数值的 {percent:.0} %"),
             ),
             x: Axis::linear(lang.pick("value", "取值")),
-            y: Axis::linear(lang.pick("log₁₀(1 + count)", "log₁₀(1 + 个数)")),
+            y: Axis::linear(lang.pick("log10(1 + count)", "log10(1 + 个数)")),
             curves: vec![
                 bars,
                 Curve::new(lang.pick("levels", "格点"), '|', Style::Stems, levels),

@@ -17,11 +17,11 @@ pub const PICTURES: &[Picture] = &[
             "训练好的模型各个头的注意力权重",
         ),
         caption: Text::new(
-            "The small model that llmlab carries, on a text that it has not seen: some heads look one token back, others find what stood behind the same token before.",
-            "llmlab 自带的小模型在未见过的文本上：有的头只看前一个 token，有的头去找同一个 token 上次出现之后的位置。",
+            "The small model that llmlab carries, on a text that it has not seen: the short diagonals at the left are heads that look up the names' first copy where the text repeats them.",
+            "llmlab 自带的小模型在未见过的文本上：左侧的短对角线，是某些头在名字重现时回看第一次出现的位置。",
         ),
         settings: &[
-            Setting::option("layer", 1, 0, 3, Text::new("layer", "层")),
+            Setting::option("layer", 2, 0, 3, Text::new("layer", "层")),
             Setting::option("n", 48, 2, 128, Text::new("tokens", "token 数")),
         ],
         draw: weights,

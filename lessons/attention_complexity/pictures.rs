@@ -8,7 +8,7 @@ use crate::text::{Lang, Text};
 use ndarray::IxDyn;
 
 pub const PICTURES: &[Picture] = &[Picture {
-    id: "attention-cost",
+    id: "attention-growth",
     title: Text::new(
         "How the cost of an attention layer grows",
         "注意力层的开销如何增长",

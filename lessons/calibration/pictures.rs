@@ -12,8 +12,8 @@ pub const PICTURES: &[Picture] = &[Picture {
     id: "calibration-thresholds",
     title: Text::new("Where to cut a range", "量化范围在哪里截断"),
     caption: Text::new(
-        "What down_proj of the small model reads: the maximum keeps all and rounds coarsely, a lower threshold clips a few and rounds finely; the least squared error lies between.",
-        "小模型 down_proj 的输入：取最大值不截断但步长粗，阈值低则截断少数、步长细；均方误差最小处在两者之间。",
+        "What a q_proj of the small model reads: the maximum keeps all and rounds coarsely, a lower threshold clips a few and rounds finely; the least squared error lies between.",
+        "小模型某层 q_proj 的输入：取最大值不截断但步长粗，阈值低则截断少数、步长细；均方误差最小处在两者之间。",
     ),
     settings: &[Setting::option("bits", 4, 2, 8, Text::new("bits", "位数"))],
     draw: thresholds,
@@ -22,10 +22,9 @@ pub const PICTURES: &[Picture] = &[Picture {
 fn thresholds(case: &Case, lang: Lang) -> Parts {
     const BINS: usize = 256;
     let model = Tiny::trained();
-    let name = format!("layers.{}.mlp.down_proj", model.layers.len() - 1);
     let mut read = Array2::zeros((0, 0));
     model.forward_with(&Corpus::trained(1).tokens, &mut |layer, x| {
-        if layer == name {
+        if layer == "layers.1.self_attn.q_proj" {
             read = x.to_owned();
         }
     });
@@ -97,7 +96,7 @@ fn thresholds(case: &Case, lang: Lang) -> Parts {
                 .pick("the values and five thresholds", "数值与五种阈值")
                 .to_string(),
             x: threshold(),
-            y: Axis::linear(lang.pick("log₁₀(1 + count)", "log₁₀(1 + 个数)")),
+            y: Axis::linear(lang.pick("log10(1 + count)", "log10(1 + 个数)")),
             curves: histogram,
         },
         Plot {

@@ -12,8 +12,8 @@ pub const PICTURES: &[Picture] = &[Picture {
     id: "loss-by-position",
     title: Text::new("The loss, token by token", "逐个 token 的损失"),
     caption: Text::new(
-        "One held-out text: eight names that cannot be known cost ln 31 nats each, and cost nothing when they come back; between them lies the entropy of the letters.",
-        "一条留出文本：八个无从预知的名字各花 ln 31 nat，再次出现时几乎不花；其余是字母本身的熵。",
+        "One held-out text: eight names that nobody can know cost 3.2 to 3.4 nats each, and next to nothing when they come back; the letters between cost their entropy.",
+        "一条留出文本：开头八个名字无从预知，各花 3.2 到 3.4 nat，再次出现时几乎为 0；中间的字母花费其自身的熵。",
     ),
     settings: &[Setting::option(
         "n",

@@ -31,7 +31,7 @@ pub const PICTURES: &[Picture] = &[Picture {
 fn saliency(case: &Case, lang: Lang) -> Parts {
     let model = Tiny::trained();
     let mut read = Array2::zeros((0, 0));
-    model.forward_with(&Corpus::trained(4).tokens, &mut |name, x| {
+    model.forward_with(&Corpus::trained(2).tokens, &mut |name, x| {
         if name == "layers.0.self_attn.q_proj" {
             read = x.to_owned();
         }

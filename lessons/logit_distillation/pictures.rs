@@ -31,8 +31,8 @@ pub const PICTURES: &[Picture] = &[
         id: "student-losses",
         title: Text::new("What a teacher's logits are worth", "教师 logits 的价值"),
         caption: Text::new(
-            "Loss over the place of the token: the student that also saw the teacher's logits gains most where names must be copied from far before.",
-            "损失随位置的变化：同时看到教师 logits 的学生，在需要从前文抄回名字的地方收益最大。",
+            "Loss over the place of the token: trained on the same few texts, the student that saw the teacher's logits comes close to the teacher, the one with labels alone does not.",
+            "损失随位置的变化：训练文本同样少，看到教师 logits 的学生接近教师，只用标签的学生差得远。",
         ),
         settings: &[TEXTS],
         draw: losses,

@@ -31,8 +31,8 @@ pub const PICTURES: &[Picture] = &[
         id: "pruning-mask",
         title: Text::new("What is left of a layer", "剪枝后剩下什么"),
         caption: Text::new(
-            "The mask of the small model's o_proj: holes are everywhere, so that memory is saved but a dense kernel is not faster; rows and columns that stay whole matter more.",
-            "小模型 o_proj 的掩码：空洞到处都是，省内存，但稠密内核不会更快；保留较完整的行列更重要。",
+            "The mask of the small model's o_proj: holes are everywhere, so that memory is saved but a dense kernel is no faster.",
+            "小模型 o_proj 的掩码：空洞散布各处，省内存，但稠密内核不会更快。",
         ),
         settings: &[PERCENT],
         draw: mask,
@@ -108,7 +108,7 @@ fn mask(case: &Case, lang: Lang) -> Parts {
 }
 
 fn loss(case: &Case, lang: Lang) -> Parts {
-    let corpus = Corpus::held_out(4 + case.seed as usize % 4);
+    let corpus = Corpus::held_out(2 + case.seed as usize % 4);
     let point = |percent: usize| {
         let mut model = Tiny::trained();
         for (_, w) in model.linears_mut() {
@@ -117,7 +117,7 @@ fn loss(case: &Case, lang: Lang) -> Parts {
         }
         (percent as f64, model.loss(&corpus.tokens))
     };
-    let percents = [0, 20, 40, 50, 60, 70, 80, 90, 100];
+    let percents = [0, 30, 50, 60, 70, 80, 100];
     let entropy = corpus.entropy();
     Parts::Plots(vec![Plot {
         title: String::new(),

@@ -59,19 +59,22 @@ fn table(case: &Case, lang: Lang) -> Parts {
 
 fn similarity(case: &Case, lang: Lang) -> Parts {
     let n = case.size("n");
-    let curve = |mark, from: usize| {
+    let curve = |mark, style, each: usize, from: usize| {
         let table = encoding(case, n, from);
         let first = table.row(0).to_owned();
         let most = first.dot(&first);
-        let points = table.outer_iter().enumerate();
+        let points = table.outer_iter().enumerate().step_by(each);
         let points = points.map(|(at, row)| (at as f64, first.dot(&row) / most));
         let name = lang.pick(format!("from position {from}"), format!("从位置 {from} 起"));
-        Curve::new(name, mark, Style::Line, points.collect::<Vec<_>>())
+        Curve::new(name, mark, style, points.collect::<Vec<_>>())
     };
     Parts::Plots(vec![Plot {
         title: String::new(),
         x: Axis::linear(lang.pick("distance (tokens)", "距离（token）")),
         y: Axis::linear(lang.pick("product, 1 = with itself", "内积（与自身为 1）")),
-        curves: vec![curve('o', 0), curve('x', 1000)],
+        curves: vec![
+            curve('·', Style::Line, 1, 0),
+            curve('x', Style::Points, 4, 1000),
+        ],
     }])
 }

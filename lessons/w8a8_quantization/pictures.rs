@@ -4,7 +4,7 @@ use super::problem::PROBLEM;
 use super::reference::{codes, error, largest, scales};
 use crate::problem::{Case, Setting};
 use crate::show::{Axis, Curve, Example, HeatMap, Parts, Picture, Plot, Style};
-use crate::tensor::Value;
+use crate::tensor::{Inputs, Value};
 use crate::text::{Lang, Text};
 use ndarray::{Array2, Axis as Along};
 
@@ -34,16 +34,19 @@ pub const PICTURES: &[Picture] = &[
     },
 ];
 
-fn example(case: &Case, alpha: usize) -> Example {
+/// Inputs with two outlier channels.
+fn inputs(case: &Case) -> Inputs {
     let settings = [
         ("n", case.size("n")),
         ("c", case.size("c")),
         ("r", 48),
         ("inputs", 1),
-        ("alpha_percent", 50),
     ];
-    let mut inputs = Example::new(&PROBLEM, case.seed, &settings).inputs;
-    inputs.set("alpha", Value::Number(alpha as f64 / 100.0));
+    Example::new(&PROBLEM, case.seed, &settings).inputs
+}
+
+fn smoothed(inputs: &Inputs, alpha: f64) -> Example {
+    let inputs = inputs.clone().with("alpha", Value::Number(alpha));
     Example::of(&PROBLEM, inputs)
 }
 
@@ -56,7 +59,7 @@ fn matrix(example: &Example, name: &str) -> Array2<f64> {
 }
 
 fn outliers(case: &Case, lang: Lang) -> Parts {
-    let example = example(case, 50);
+    let example = smoothed(&inputs(case), 0.5);
     let x = matrix(&example, "x");
     let plain = codes(&x, &scales(&x)).mapv(f64::abs);
     let smooth = example.matrix("x_codes").mapv(f64::abs);
@@ -74,11 +77,15 @@ fn outliers(case: &Case, lang: Lang) -> Parts {
 }
 
 fn strength(case: &Case, lang: Lang) -> Parts {
-    let percents: Vec<usize> = (0..=100).step_by(5).collect();
-    let examples: Vec<Example> = percents.iter().map(|alpha| example(case, *alpha)).collect();
+    let inputs = inputs(case);
+    let alphas = (0..=20).map(|i| f64::from(i) / 20.0);
+    let examples: Vec<(f64, Example)> = alphas
+        .map(|alpha| (alpha, smoothed(&inputs, alpha)))
+        .collect();
     let points = |of: &dyn Fn(&Example) -> f64| {
-        let values = percents.iter().zip(&examples);
-        let points = values.map(|(alpha, example)| (*alpha as f64 / 100.0, of(example)));
+        let points = examples
+            .iter()
+            .map(|(alpha, example)| (*alpha, of(example)));
         points.collect::<Vec<_>>()
     };
     let product = |example: &Example| {

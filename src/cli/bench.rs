@@ -129,11 +129,11 @@ fn shown(
     match values.json() {
         true => session.say(json),
         false => {
-            let plot = match session.plain {
-                true => plot(lang).words(),
-                false => plot(lang).text(session.width, 11),
-            };
-            session.say(format!("{text}\n{plot}{saved}"));
+            session.say(format!("{text}\n"));
+            picture::show(session, &plot(lang).into(), values.text("format").is_some())?;
+            if !saved.is_empty() {
+                session.say(saved);
+            }
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -85,9 +85,10 @@ impl Wanted {
         }
         if self.heat {
             let (most, panels) = heat::room(session);
-            for map in maps(lesson, seen, most, panels, words(lang)) {
-                say("");
-                say(&heat::text(&map, session));
+            let maps = maps(lesson, seen, most, panels, words(lang));
+            if !only_data && !maps.is_empty() {
+                session.say("");
+                picture::show(session, &maps.into(), false)?;
             }
         }
         if let Some(path) = &self.save {

@@ -93,12 +93,24 @@ fn text(session: &Session, lesson: &Lesson) -> String {
         let about = lang.pick("the notes corrected", "笔记里哪些说法有误");
         (format!("claims {id}"), about)
     });
+    let pictures = lesson.pictures.first().map(|picture| {
+        let others = lesson.pictures.len() - 1;
+        let about = match others {
+            0 => lang.pick("see it", "看图"),
+            _ => lang.pick(
+                "see it (`picture` lists more)",
+                "看图（`picture` 列出更多）",
+            ),
+        };
+        (format!("picture {}", picture.id), about)
+    });
     let more = crate::lessons::exercises(lesson).map(|other| {
         let about = lang.pick("a further exercise", "另一道练习");
         (format!("lesson {}", other.id), about)
     });
     let tries: Vec<(String, &str)> = tries
         .into_iter()
+        .chain(pictures)
         .chain(more)
         .chain(claims)
         .map(|(command, about)| (session.command(&command), about))

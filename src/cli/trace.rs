@@ -96,7 +96,7 @@ fn run(session: &mut Session, values: &Values) -> Result<ExitCode, String> {
             let (most, panels) = heat::room(session);
             let map = step.and_then(|step| HeatMap::new(step, most, panels));
             let map = map.ok_or_else(|| no_map(step.map_or("", |step| &step.name), lang))?;
-            session.say(heat::text(&map, session));
+            picture::show(session, &vec![map].into(), values.text("format").is_some())?;
         }
         Some("json") => session.say(json(&run, values.flag("values")).to_string()),
         Some("html") => {

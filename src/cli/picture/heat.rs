@@ -36,6 +36,14 @@ pub fn draw(maps: &[HeatMap], area: &Area<'_>) -> Drawn {
     Ok(())
 }
 
+/// Four are two by two, more are in rows of four.
+fn across(panels: usize) -> usize {
+    match panels {
+        4 => 2,
+        panels => panels.clamp(1, ACROSS),
+    }
+}
+
 /// Where things stand, in pixels.
 struct Layout {
     /// The sides of a cell.
@@ -51,7 +59,7 @@ impl Layout {
     fn of(map: &HeatMap) -> Layout {
         let (rows, columns) = map.panels[0].cells.dim();
         let (rows, columns) = (rows as i32, columns as i32);
-        let across = map.panels.len().min(ACROSS) as i32;
+        let across = across(map.panels.len()) as i32;
         let room = if across == 1 { 820 } else { 960 / across };
         let wide = (room / columns.max(1)).clamp(4, 46);
         // Long and flat panels have cells that are higher than wide.
@@ -124,20 +132,30 @@ fn draw_panel(
         let text = (index * map.rows.pool).to_string();
         area.draw_text(&text, &grey(HPos::Right, VPos::Center), at)?;
     }
-    for ((i, j), value) in panel.cells.indexed_iter() {
-        let corner = (x + cell.0 * j as i32, y + cell.1 * i as i32);
-        let [r, g, b] = map.scale.color(map.scale.shade(*value));
-        // Small cells touch: a gap would be most of them.
-        let gap = i32::from(cell.0.min(cell.1) > 8);
-        let square = [corner, (corner.0 + cell.0 - gap, corner.1 + cell.1 - gap)];
-        area.draw(&Rectangle::new(square, RGBColor(r, g, b).filled()))?;
+    // Small cells touch: a gap would be most of them, and neighbours of one colour are one rectangle.
+    let gap = i32::from(cell.0.min(cell.1) > 12);
+    for (i, row) in (0..).zip(panel.cells.rows()) {
+        let colors: Vec<[u8; 3]> = row
+            .iter()
+            .map(|x| map.scale.color(map.scale.shade(*x)))
+            .collect();
+        let mut j = 0;
+        for run in colors.chunk_by(|a, b| gap == 0 && a == b) {
+            let corner = (x + cell.0 * j, y + cell.1 * i);
+            j += run.len() as i32;
+            let end = (x + cell.0 * j - gap, corner.1 + cell.1 - gap);
+            let [r, g, b] = run[0];
+            area.draw(&Rectangle::new([corner, end], RGBColor(r, g, b).filled()))?;
+        }
         if cell.0 >= WIDE && cell.1 >= 20 {
-            // Dark cells have light letters.
-            let light = 3 * u32::from(r) + 6 * u32::from(g) + u32::from(b) > 1300;
-            let ink = if light { &BLACK } else { &WHITE };
-            let at = (corner.0 + cell.0 / 2, corner.1 + cell.1 / 2);
-            let middle = placed(13, HPos::Center, VPos::Center);
-            area.draw_text(&number(*value), &middle.color(ink), at)?;
+            for (j, (value, [r, g, b])) in (0..).zip(row.iter().zip(&colors)) {
+                // Dark cells have light letters.
+                let light = 3 * u32::from(*r) + 6 * u32::from(*g) + u32::from(*b) > 1300;
+                let ink = if light { &BLACK } else { &WHITE };
+                let at = (x + cell.0 * j + cell.0 / 2, y + cell.1 * i + cell.1 / 2);
+                let middle = placed(13, HPos::Center, VPos::Center);
+                area.draw_text(&number(*value), &middle.color(ink), at)?;
+            }
         }
     }
     Ok(())

@@ -9,6 +9,9 @@ import sys
 from pathlib import Path
 
 from fontTools import subset
+from fontTools.pens.boundsPen import BoundsPen
+from fontTools.pens.t2CharStringPen import T2CharStringPen
+from fontTools.pens.transformPen import TransformPen
 from fontTools.ttLib import TTFont
 
 HERE = Path(__file__).parent
@@ -23,7 +26,28 @@ SOURCES = [
     ROOT / "src/cli/difference.rs",
     ROOT / "src/cli/stats/draw.rs",
 ]
+SIDE = 60
 ALWAYS = "".join(map(chr, range(0x20, 0x7F))) + "αβγδεηθκλμνπρστφχψωΔΣΩ−±×÷·√∞≈≠≤≥∈→←↑↓…–—°²³½"
+
+
+# Signs that are as wide as a Chinese character, and stand between Latin letters too.
+WIDE = "·√±×÷≈≠≤≥∞→←↑↓‖′″Σ"
+
+
+def trim(font):
+    """Takes the white around these signs away, but for a little."""
+    cmap, glyphs, widths = font.getBestCmap(), font.getGlyphSet(), font["hmtx"].metrics
+    top = font["CFF "].cff.topDictIndex[0]
+    for name in {cmap[ord(c)] for c in WIDE if ord(c) in cmap}:
+        bounds = BoundsPen(glyphs)
+        glyphs[name].draw(bounds)
+        left, _, right, _ = bounds.bounds
+        width = round(right - left + 2 * SIDE)
+        pen = T2CharStringPen(width, glyphs)
+        glyphs[name].draw(TransformPen(pen, (1, 0, 0, 1, SIDE - left, 0)))
+        private = top.CharStrings[name].private
+        top.CharStrings[name] = pen.getCharString(private=private)
+        widths[name] = (width, SIDE)
 
 
 def main():
@@ -40,6 +64,7 @@ def main():
     subsetter = subset.Subsetter(options)
     subsetter.populate(unicodes={ord(c) for c in words if c.isprintable()})
     subsetter.subset(font)
+    trim(font)
     # plotters takes an em for 1/1.24 of a line.
     font["hhea"].ascent, font["hhea"].descent, font["hhea"].lineGap = 980, -260, 0
     font["OS/2"].sTypoAscender, font["OS/2"].sTypoDescender, font["OS/2"].sTypoLineGap = 980, -260, 0
