@@ -66,7 +66,7 @@ fn mistakes_are_sentences() {
     let shown: Result<Shown, Trouble> = quiz("attention --only nothing");
     let html = content(&shown, "text/html");
     assert!(
-        html.contains("llmlab-trouble") && !html.contains("\x1b"),
+        html.contains("class=\"llmlab llmlab-trouble\"") && !html.contains("\x1b"),
         "{html}"
     );
     assert!(sentence(answer("rope", "64")).contains("--answer is for one question"));

@@ -211,7 +211,7 @@ mod tests {
     fn what_is_wrong_is_a_sentence() {
         let wrong = heat_map(&array![[1.0, 2.0]], "n");
         let shown = html(&wrong).unwrap();
-        assert!(shown.contains("llmlab-trouble"), "{shown}");
+        assert!(shown.contains("class=\"llmlab llmlab-trouble\""), "{shown}");
         assert!(
             shown.contains("names 1 axes and the array has 2"),
             "{shown}"

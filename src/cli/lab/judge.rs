@@ -10,6 +10,7 @@ use crate::tensor::Inputs;
 use crate::text::Lang;
 use crate::trace::Trace;
 use libloading::Library;
+use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -76,7 +77,7 @@ pub fn serve(words: &[OsString]) -> Option<ExitCode> {
         return None;
     }
     let lesson = crate::lessons::find(lesson.to_str()?)?;
-    let candidate = Loaded::new(library.into());
+    let candidate = Loaded::new(lesson.problem, library.into());
     let report = aloud(lesson, &candidate, options.to_str()?).ok()?;
     println!("{REPORT} {}", serde_json::to_string(&report).ok()?);
     Some(ExitCode::SUCCESS)
@@ -85,14 +86,35 @@ pub fn serve(words: &[OsString]) -> Option<ExitCode> {
 /// A solution in a library, loaded when it first runs: in the process that the judge has set apart
 /// for it.
 struct Loaded {
+    problem: &'static Problem,
     path: PathBuf,
     library: OnceCell<Result<Library, String>>,
 }
 
 impl Loaded {
-    fn new(path: PathBuf) -> Loaded {
-        let library = OnceCell::new();
-        Loaded { path, library }
+    fn new(problem: &'static Problem, path: PathBuf) -> Loaded {
+        Loaded {
+            problem,
+            path,
+            library: OnceCell::new(),
+        }
+    }
+
+    /// The inputs with those that are absent in their place: a notebook's function knows its arguments
+    /// by their order.
+    fn in_order<'a>(&self, inputs: &'a Inputs) -> Cow<'a, Inputs> {
+        let args = self.problem.args;
+        if inputs
+            .iter()
+            .map(|(name, _)| name)
+            .eq(args.iter().map(|arg| arg.name))
+        {
+            return Cow::Borrowed(inputs);
+        }
+        let whole = args.iter().fold(Inputs::new(), |whole, arg| {
+            whole.with(arg.name, inputs.get(arg.name).clone())
+        });
+        Cow::Owned(whole)
     }
 
     fn entry(&self) -> Result<Entry, String> {
@@ -120,6 +142,7 @@ impl Candidate for Loaded {
     }
 
     fn attempt(&self, inputs: &Inputs, watch: Watch) -> Result<Run, Trouble> {
-        export::ask(self.entry().map_err(Trouble::Panic)?, inputs, watch)
+        let inputs = self.in_order(inputs);
+        export::ask(self.entry().map_err(Trouble::Panic)?, &inputs, watch)
     }
 }
