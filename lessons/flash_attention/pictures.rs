@@ -8,7 +8,7 @@ use crate::text::{Lang, Text};
 use ndarray::s;
 
 pub const PICTURES: &[Picture] = &[Picture {
-    id: "online-softmax",
+    id: "running-softmax",
     title: Text::new("Softmax block by block", "分块计算的 softmax"),
     caption: Text::new(
         "The logsumexp of one query after each block of keys: every block adds to it, the maximum only jumps, and the end is that of the whole row.",

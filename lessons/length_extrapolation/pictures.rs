@@ -9,8 +9,8 @@ pub const PICTURES: &[Picture] = &[Picture {
     id: "long-context-loss",
     title: Text::new("A model beyond its training length", "超出训练长度的模型"),
     caption: Text::new(
-        "The small model's loss on held-out texts, over the place of the token: with plain RoPE it rises soon after the training length of 128; interpolation without fine-tuning is worse everywhere, NTK without it holds out longest.",
-        "小模型在留出文本上的损失随位置的变化：原始 RoPE 一过训练长度 128 就开始上升；不微调的位置插值处处更差，不微调的 NTK 撑得最久。",
+        "The small model's loss on held-out texts, over the place of the token: with plain RoPE it rises soon after the training length of 128; interpolation without fine-tuning is worse everywhere, NTK without it does better there.",
+        "小模型在留出文本上的损失随位置的变化：原始 RoPE 一过训练长度 128 就开始上升；不微调的位置插值处处更差，不微调的 NTK 在那里更好。",
     ),
     settings: &[
         Setting::option("n", 320, 160, 1024, Text::new("tokens", "token 数")),

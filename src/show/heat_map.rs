@@ -152,6 +152,23 @@ impl HeatMap {
         }
     }
 
+    /// The same with at most so many rows and columns: larger sides are pooled.
+    pub fn fitted(&self, most: [usize; 2]) -> HeatMap {
+        let by = |cells: usize, most: usize| cells.div_ceil(most.max(1)).max(1);
+        let (rows, columns) = self
+            .panels
+            .first()
+            .map_or((1, 1), |panel| panel.cells.dim());
+        let (rows, columns) = (by(rows, most[0]), by(columns, most[1]));
+        let mut fitted = self.clone();
+        fitted.rows.pool *= rows;
+        fitted.columns.pool *= columns;
+        for panel in &mut fitted.panels {
+            panel.cells = pooled(&panel.cells.view(), rows, columns);
+        }
+        fitted
+    }
+
     /// Whether a cell is more than one number.
     pub fn is_pooled(&self) -> bool {
         self.rows.pool * self.columns.pool > 1
@@ -277,6 +294,16 @@ mod tests {
         let all_hidden = array![[hidden, hidden]];
         let map = HeatMap::new(&step("n m", &all_hidden.into_dyn()), [9, 9], 1).unwrap();
         assert_eq!(map.scale.shade(map.panels[0].cells[[0, 0]]), Shade::Hidden);
+    }
+
+    #[test]
+    fn a_map_is_fitted_where_it_is_too_large() {
+        let cells = Array2::from_shape_fn((4, 6), |(i, j)| (6 * i + j) as f64);
+        let map = HeatMap::beside("x", ["n", "m"], [(String::new(), cells)]);
+        assert_eq!(map.fitted([4, 6]), map);
+        let fitted = map.fitted([4, 3]);
+        assert_eq!(fitted.panels[0].cells.row(0), array![0.5, 2.5, 4.5]);
+        assert_eq!((fitted.rows.pool, fitted.columns.pool), (1, 2));
     }
 
     #[test]

@@ -194,7 +194,7 @@ pub fn text(session: &Session, figure: &Figure) -> String {
             .iter()
             .map(|map| match session.plain {
                 true => heat::words(map, session.lang),
-                false => heat::text(map, session),
+                false => heat::text(&map.fitted(heat::room(session).0), session),
             })
             .collect(),
         Parts::Plots(plots) => plots
