@@ -114,25 +114,30 @@ def faults(cell):
     shown = [output.data for output in cell.outputs if "data" in output]
     html = "\n".join(data.get("text/html", "") for data in shown)
     printed = "".join(output.text for output in cell.outputs if output.output_type == "stream")
-    if "llmlab-trouble" in html:
-        trouble = next(data.get("text/plain", "") for data in shown if "llmlab-trouble" in data.get("text/html", ""))
-        return [f"llmlab could not: {trouble.strip()}"]
+    for data in shown:
+        if has(data.get("text/html", ""), "trouble"):
+            return [f"llmlab could not: {first_line(data.get('text/plain', ''))}"]
     if any(output.output_type == "stream" and output.name == "stderr" for output in cell.outputs):
         return [f"wrote to stderr: {first_line(printed)}"]
 
     promised = cell.metadata.get("tags", [])
-    picture = "<svg" in html or "llmlab-heat" in html or any(key.startswith("image/") for data in shown for key in data)
+    picture = "<svg" in html or has(html, "heat") or any(key.startswith("image/") for data in shown for key in data)
     missing = []
     if "picture" in promised and not picture:
         missing.append("shows no picture")
     if "table" in promised and "<table" not in html:
         missing.append("shows no table")
     for verdict in ("passed", "failed"):
-        if f"verdict-{verdict}" in promised and f"llmlab-{verdict}" not in html:
+        if f"verdict-{verdict}" in promised and not has(html, verdict):
             missing.append(f"should have {verdict}")
     if not cell.outputs and promised:
         missing = ["shows nothing"]
     return missing
+
+
+def has(html, kind):
+    """Whether an element of this kind is shown; the style that comes along names them all."""
+    return re.search(rf'class="[^"]*\bllmlab-{kind}\b', html) is not None
 
 
 def first_line(text):
