@@ -5,22 +5,22 @@ use std::fmt;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Where the program is, where it is not found by its name. llmlab's own kernel sets it.
 const PROGRAM: &str = "LLMLAB_PROGRAM";
 
-/// The language that was asked for, if any was.
-static LANG: Mutex<Option<Lang>> = Mutex::new(None);
+/// Where the language stands that was asked for: every cell is a library with statics of its own, and
+/// all of them share the environment.
+const LANG: &str = "LLMLAB_LANG";
 
 pub fn speak(lang: Lang) {
-    *LANG.lock().unwrap_or_else(|broken| broken.into_inner()) = Some(lang);
+    // SAFETY: cells run one after another, and what they start has ended with them.
+    unsafe { std::env::set_var(LANG, lang.pick("en", "zh")) };
 }
 
 pub fn lang() -> Lang {
-    let asked = *LANG.lock().unwrap_or_else(|broken| broken.into_inner());
-    asked.unwrap_or_else(Lang::from_env)
+    Lang::from_env()
 }
 
 /// Why there is nothing to show: one sentence.
@@ -78,7 +78,7 @@ fn run(words: &[String], stdin: &str) -> Result<Said, Trouble> {
     let program = std::env::var_os(PROGRAM).unwrap_or_else(|| "llmlab".into());
     let child = Command::new(&program)
         .args(words)
-        .env("LLMLAB_LANG", lang.pick("en", "zh"))
+        .env(LANG, lang.pick("en", "zh"))
         .env("COLUMNS", "100")
         .env("RUST_BACKTRACE", "0")
         // Cells run in a child of evcxr's that this variable marks; the program is none.
