@@ -9,7 +9,7 @@ use crate::tiny::{Corpus, Tiny};
 use ndarray::{Array2, s};
 
 pub const PICTURES: &[Picture] = &[Picture {
-    id: "saliency",
+    id: "weight-saliency",
     title: Text::new(
         "A small weight may matter, a large one may not",
         "小权重可能重要，大权重可能不重要",

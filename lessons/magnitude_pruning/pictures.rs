@@ -92,7 +92,7 @@ fn threshold(case: &Case, lang: Lang) -> Parts {
 fn mask(case: &Case, lang: Lang) -> Parts {
     let w = Tiny::trained().layers[0]
         .o_proj
-        .slice(s![..64, ..64])
+        .slice(s![..48, ..48])
         .to_owned();
     let example = pruned(&w, case.size("percent") as f64 / 100.0);
     let panel = |name: &str, step: &str| (name.to_string(), example.matrix(step));
