@@ -102,7 +102,7 @@ impl Wanted {
 }
 
 /// The three beside each other on one scale, at the place of the outer axes where they differ most.
-fn glance(lesson: &Lesson, seen: &Seen, most: [usize; 2], lang: Lang) -> Option<HeatMap> {
+pub fn glance(lesson: &Lesson, seen: &Seen, most: [usize; 2], lang: Lang) -> Option<HeatMap> {
     let maps = maps(lesson, seen, most, usize::MAX, words(lang));
     let [expected, _, apart] = &maps[..] else {
         return None;
@@ -124,7 +124,7 @@ fn glance(lesson: &Lesson, seen: &Seen, most: [usize; 2], lang: Lang) -> Option<
 }
 
 /// What the three maps are of.
-pub fn words(lang: Lang) -> [&'static str; 3] {
+fn words(lang: Lang) -> [&'static str; 3] {
     lang.pick(
         ["expected", "yours", "yours − expected"],
         ["应为", "你的", "你的 − 应为"],
@@ -132,7 +132,7 @@ pub fn words(lang: Lang) -> [&'static str; 3] {
 }
 
 /// Expected and got on one scale, and their difference on its own.
-pub fn maps(
+fn maps(
     lesson: &Lesson,
     seen: &Seen,
     most: [usize; 2],

@@ -16,18 +16,17 @@ pub fn page(session: &Session, lesson: &Lesson, report: &Report) -> String {
     if !rest.trim().is_empty() {
         out += &format!("<pre>{}</pre>\n", in_colour(rest.trim_end()));
     }
-    let seen = report
-        .failure
-        .as_ref()
-        .and_then(|failure| failure.seen.as_ref());
-    if let Some(seen) = seen.filter(|_| !passed) {
-        for map in difference::maps(lesson, seen, [24, 32], 4, difference::words(session.lang)) {
-            out += &format!(
-                "<figure><figcaption>{}</figcaption>\n{}</figure>\n",
-                escape(&map.title),
-                heat(&map, session.lang)
-            );
-        }
+    let failure = report.failure.as_ref().filter(|_| !passed);
+    let seen = failure.and_then(|failure| failure.seen.as_ref());
+    let map = seen
+        .filter(|seen| !seen.shape.is_empty())
+        .and_then(|seen| difference::glance(lesson, seen, [24, 24], session.lang));
+    if let Some(map) = map {
+        out += &format!(
+            "<figure><figcaption>{}</figcaption>\n{}</figure>\n",
+            escape(&map.title),
+            heat(&map, session.lang)
+        );
     }
     fragment(class, &out)
 }

@@ -5,6 +5,8 @@
 The font is in Debian's fonts-noto-cjk, and at https://github.com/notofonts/noto-cjk. Needs fonttools.
 """
 
+import json
+import re
 import sys
 from pathlib import Path
 
@@ -26,6 +28,8 @@ SOURCES = [
     ROOT / "src/cli/difference.rs",
     ROOT / "src/cli/stats/draw.rs",
 ]
+# Notebooks draw with words of their own: the lines of code that name a plot, an axis or a curve.
+PLOTTED = re.compile(r"plot\(|\.(x|y|curve|points|bars)\(")
 SIDE = 60
 ALWAYS = "".join(map(chr, range(0x20, 0x7F))) + "αβγδεηθκλμνπρστφχψωΔΣΩ−±×÷·√∞≈≠≤≥∈→←↑↓…–—°²³½"
 
@@ -50,10 +54,17 @@ def trim(font):
         widths[name] = (width, SIDE)
 
 
+def plotted():
+    notebooks = sorted((ROOT / "notebooks").glob("*.ipynb"))
+    cells = [cell for path in notebooks for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]]
+    lines = [line for cell in cells if cell["cell_type"] == "code" for line in cell["source"]]
+    return "".join(line for line in lines if PLOTTED.search(line))
+
+
 def main():
     # 2 is the font's number of Simplified Chinese in the collection.
     font = TTFont(sys.argv[1], fontNumber=2)
-    words = ALWAYS + "".join(path.read_text(encoding="utf-8") for path in SOURCES)
+    words = ALWAYS + "".join(path.read_text(encoding="utf-8") for path in SOURCES) + plotted()
     options = subset.Options()
     options.layout_features = []
     options.name_IDs = [0, 13, 14]
