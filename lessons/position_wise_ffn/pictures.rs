@@ -16,15 +16,17 @@ pub const PICTURES: &[Picture] = &[Picture {
     draw: activations,
 }];
 
+type Function = fn(f64) -> f64;
+
 fn activations(_: &Case, lang: Lang) -> Parts {
     const STEP: f64 = 1e-4;
-    let functions: [(&str, char, fn(f64) -> f64); 3] = [
+    let functions: [(&str, char, Function); 3] = [
         ("GELU", 'g', gelu),
         ("SiLU", 's', silu),
         ("ReLU", 'r', |z| z.max(0.0)),
     ];
     let places = || (-160..=160).map(|i| f64::from(i) / 40.0 + 1e-3);
-    let curves = |of: &dyn Fn(fn(f64) -> f64, f64) -> f64| {
+    let curves = |of: &dyn Fn(Function, f64) -> f64| {
         let curves = functions.iter().map(|(name, mark, f)| {
             Curve::new(*name, *mark, Style::Line, places().map(|z| (z, of(*f, z))))
         });

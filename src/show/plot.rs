@@ -127,7 +127,7 @@ impl Style {
         matches!(self, Style::Joined | Style::Line)
     }
 
-    fn from_zero(self) -> bool {
+    fn stands_on_zero(self) -> bool {
         matches!(self, Style::Bars | Style::Stems | Style::Spokes)
     }
 }
@@ -196,7 +196,7 @@ impl Plot {
                     (low, high) = (low.min(value), high.max(value));
                 }
             }
-            zero |= curve.style.from_zero() && !is_x && !log;
+            zero |= curve.style.stands_on_zero() && !is_x && !log;
             if curve.style == Style::Bars && is_x {
                 let half = 0.55 * curve.spacing();
                 (low, high) = (low - half, high + half);
@@ -246,7 +246,7 @@ impl Plot {
             if curve.style.is_joined() {
                 places.extend(own.windows(2).flat_map(|ends| between(ends[0], ends[1])));
             }
-            if curve.style.from_zero() && !ys.log {
+            if curve.style.stands_on_zero() && !ys.log {
                 let foot = |x: f64| match curve.style {
                     Style::Spokes => (xs.part(0.0), ys.part(0.0)),
                     _ => (x, ys.part(0.0)),
