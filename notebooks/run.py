@@ -20,7 +20,6 @@ from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
-from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
 HERE = Path(__file__).resolve().parent
 TEXT = re.compile(r'//[^\n]*|"(?:\\.|[^"\\])*"')
@@ -71,19 +70,18 @@ def unlike(path, notebook):
         return [("(all)", f"there is no {other.name} beside it")]
     cells = zip_longest(notebook.cells, nbformat.read(other, as_version=4).cells)
     return [
-        ((a or b).id, f"is not the same as in {other.name}: only comments, strings and language(…) may differ")
+        ((a or b).id, f"is not the same as in {other.name}: only comments and strings may differ")
         for a, b in cells
         if a is None or b is None or (a.id, a.metadata, code(a)) != (b.id, b.metadata, code(b))
     ]
 
 
 def code(cell):
-    """A cell's code without comments, the words in strings, and the choice of a language."""
+    """A cell's code without comments and the words in strings."""
     if cell.cell_type != "code":
         return cell.cell_type
     lines = TEXT.sub(lambda text: '""' if text[0].startswith('"') else "", cell.source).splitlines()
-    lines = (line.strip() for line in lines if not line.startswith("language("))
-    return [" ".join(line.split()) for line in lines if line]
+    return [" ".join(line.split()) for line in lines if line.strip()]
 
 
 def execute(notebook, kernel, timeout):
@@ -96,18 +94,15 @@ def execute(notebook, kernel, timeout):
     )
     try:
         client.execute()
-    except (CellTimeoutError, DeadKernelError) as error:
-        running = [cell.id for cell in notebook.cells if cell.get("execution_count")]
-        return [(f"after {running[-1] if running else 'the first'}", f"{type(error).__name__}: {first_line(error)}")]
-    return [
-        (cell.id, sentence)
-        for cell in notebook.cells
-        if cell.cell_type == "code"
-        for sentence in faults(cell)
-    ]
+    except Exception as error:  # too slow, or the kernel died, which nbclient says in several ways
+        begun = [cell.id for cell in notebook.cells if "execution" in cell.metadata]
+        return [(begun[-1] if begun else "(none)", f"{type(error).__name__}: {first_line(error)}")]
+    codes = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    # The first cell may say that it compiles.
+    return [(cell.id, sentence) for i, cell in enumerate(codes) for sentence in faults(cell, quiet=i > 0)]
 
 
-def faults(cell):
+def faults(cell, quiet):
     errors = [output for output in cell.outputs if output.output_type == "error"]
     if errors:
         return [f"{errors[0].ename}: {first_line(errors[0].evalue)}"]
@@ -117,7 +112,7 @@ def faults(cell):
     for data in shown:
         if has(data.get("text/html", ""), "trouble"):
             return [f"llmlab could not: {first_line(data.get('text/plain', ''))}"]
-    if any(output.output_type == "stream" and output.name == "stderr" for output in cell.outputs):
+    if quiet and any(output.output_type == "stream" and output.name == "stderr" for output in cell.outputs):
         return [f"wrote to stderr: {first_line(printed)}"]
 
     promised = cell.metadata.get("tags", [])
