@@ -279,10 +279,10 @@ pub fn words(html: &str) -> String {
         let name = tag[1..end].trim_end_matches('>').trim_start_matches('/');
         let name = name.split_whitespace().next().unwrap_or_default();
         match name {
-            "p" | "div" | "tr" | "li" | "pre" | "summary" | "br" | "table" | "h3" => {
-                if !out.ends_with('\n') {
-                    out.push('\n');
-                }
+            "p" | "div" | "tr" | "li" | "pre" | "summary" | "br" | "table" | "h3"
+                if !out.ends_with('\n') =>
+            {
+                out.push('\n');
             }
             "td" | "th" | "span" if !out.ends_with([' ', '\n']) => out.push(' '),
             _ => {}

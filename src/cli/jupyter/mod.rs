@@ -87,7 +87,7 @@ fn run(session: &mut Session, values: &Values) -> Result<ExitCode, String> {
             )
             .to_string()),
         (other, _) => {
-            let near = crate::near::nearest(other, ["install", "uninstall", "doctor"].into_iter());
+            let near = crate::near::nearest(other, ["install", "uninstall", "doctor"]);
             Err(match near {
                 Some(near) => lang.pick(
                     format!("there is no `jupyter {other}`; did you mean `{near}`?"),
