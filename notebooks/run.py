@@ -96,7 +96,7 @@ def execute(notebook, kernel, timeout):
         client.execute()
     except Exception as error:  # too slow, or the kernel died, which nbclient says in several ways
         begun = [cell.id for cell in notebook.cells if "execution" in cell.metadata]
-        return [(begun[-1] if begun else "(none)", f"{type(error).__name__}: {first_line(error)}")]
+        return [(begun[-1] if begun else "(none)", f"the kernel stopped ({type(error).__name__}: {first_line(error)})")]
     codes = [cell for cell in notebook.cells if cell.cell_type == "code"]
     # The first cell may say that it compiles.
     return [(cell.id, sentence) for i, cell in enumerate(codes) for sentence in faults(cell, quiet=i > 0)]
