@@ -115,6 +115,7 @@ fn stripped(html: &str) -> String {
     }
     text.replace("&lt;", "<")
         .replace("&gt;", ">")
+        .replace("&quot;", "\"")
         .replace("&amp;", "&")
 }
 
@@ -179,7 +180,10 @@ mod tests {
 
     #[test]
     fn the_checksum_is_that_of_the_text_without_tags() {
-        assert_eq!(stripped("<p>a &lt; b &amp;amp; c</p>"), "a < b &amp; c");
+        assert_eq!(
+            stripped("<p>a &lt; &quot;b&quot; &amp;amp; c</p>"),
+            "a < \"b\" &amp; c"
+        );
         // sha1("abc") = a9993e36…
         assert_eq!(checksum("abc"), 0xa999_3e36);
     }
