@@ -64,7 +64,7 @@ impl Layout {
         let wide = (room / columns.max(1)).clamp(4, 46);
         // Long and flat panels have cells that are higher than wide.
         let high = match rows * 4 < columns {
-            true => (220 / rows.max(1)).clamp(wide, 40),
+            true => (220 / rows.max(1)).clamp(wide, 46),
             false => (room.min(640) / rows.max(1)).clamp(4, 46).min(wide),
         };
         let wide = if high < wide && rows > columns {
