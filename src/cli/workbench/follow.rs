@@ -97,8 +97,12 @@ impl Workbench<'_> {
                 killed |= self.evaluator.kill();
             }
         };
-        // The last lines of stderr may come a moment later.
-        while let Some(event) = self.evaluator.event(Duration::from_millis(8)) {
+        // The last lines of stderr may come a moment later: a panic's, where there is no value to show.
+        let patience = match &outcome {
+            Outcome::Value(contents) if contents.is_empty() => 60,
+            _ => 8,
+        };
+        while let Some(event) = self.evaluator.event(Duration::from_millis(patience)) {
             if stop.is_none() {
                 self.print(event, &mut stderr);
             }
