@@ -109,6 +109,8 @@ fn a_whole_notebook() {
 #[test]
 fn cells_print_while_they_run_and_can_be_stopped() {
     let mut kernel = kernel();
+    // A first use says on stderr that the library is compiled.
+    fine(&mut kernel, "0");
     let id = kernel
         .post(
             "for i in 0.. { println!(\"round {i}\"); \

@@ -79,7 +79,7 @@ fn run(words: &[String], stdin: &str) -> Result<Said, Trouble> {
     let child = Command::new(&program)
         .args(words)
         .env(LANG, lang.pick("en", "zh"))
-        .env("COLUMNS", "100")
+        .env("COLUMNS", "92")
         .env("RUST_BACKTRACE", "0")
         // Cells run in a child of evcxr's that this variable marks; the program is none.
         .env_remove("EVCXR_IS_RUNTIME")
