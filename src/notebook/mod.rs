@@ -57,8 +57,12 @@ pub fn trace(line: &str) -> Result<Run, Trouble> {
 pub fn picture(line: &str) -> Result<Shown, Trouble> {
     let mut words = words("picture", line);
     words.extend(["--format", "svg"].map(String::from));
-    let svg = ask(&words)?.stdout;
-    Ok(Shown::svg(&svg, line))
+    let drawn = ask(&words)?.stdout;
+    // Of a lesson's name come the names of its pictures.
+    Ok(match drawn.contains("<svg") {
+        true => Shown::svg(&drawn, line),
+        false => Shown::text(&drawn),
+    })
 }
 
 /// Times a lesson's reference and kernel on this machine, with the plot of it:
