@@ -134,13 +134,17 @@ enum Ended {
     Mutated,
 }
 
-/// The judge's side: asks the library for one run.
+/// The judge's side: asks the library for one run. The inputs are all arguments of the exercise in their
+/// order, absent ones too: a notebook's function knows them by that.
 ///
 /// # Errors
 /// [`Trouble`], as it happened over there.
-pub fn ask(entry: Entry, inputs: &Inputs, watch: Watch) -> Result<Run, Trouble> {
+pub fn ask<'a>(
+    entry: Entry,
+    inputs: impl Iterator<Item = (&'a str, &'a Value)>,
+    watch: Watch,
+) -> Result<Run, Trouble> {
     let contiguous: Vec<(&str, Cow<'_, Value>)> = inputs
-        .iter()
         .map(|(name, value)| (name, standard(value)))
         .collect();
     let items: Vec<Item> = contiguous

@@ -10,7 +10,6 @@ use crate::tensor::Inputs;
 use crate::text::Lang;
 use crate::trace::Trace;
 use libloading::Library;
-use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -100,23 +99,6 @@ impl Loaded {
         }
     }
 
-    /// The inputs with those that are absent in their place: a notebook's function knows its arguments
-    /// by their order.
-    fn in_order<'a>(&self, inputs: &'a Inputs) -> Cow<'a, Inputs> {
-        let args = self.problem.args;
-        if inputs
-            .iter()
-            .map(|(name, _)| name)
-            .eq(args.iter().map(|arg| arg.name))
-        {
-            return Cow::Borrowed(inputs);
-        }
-        let whole = args.iter().fold(Inputs::new(), |whole, arg| {
-            whole.with(arg.name, inputs.get(arg.name).clone())
-        });
-        Cow::Owned(whole)
-    }
-
     fn entry(&self) -> Result<Entry, String> {
         let library = self.library.get_or_init(|| {
             // SAFETY: the library's initialisers are the learner's code, which may do anything;
@@ -142,7 +124,8 @@ impl Candidate for Loaded {
     }
 
     fn attempt(&self, inputs: &Inputs, watch: Watch) -> Result<Run, Trouble> {
-        let inputs = self.in_order(inputs);
-        export::ask(self.entry().map_err(Trouble::Panic)?, &inputs, watch)
+        let args = self.problem.args.iter();
+        let inputs = args.map(|arg| (arg.name, inputs.get(arg.name)));
+        export::ask(self.entry().map_err(Trouble::Panic)?, inputs, watch)
     }
 }
