@@ -187,6 +187,25 @@ pub trait Callable<Args, M> {
     fn call(&self, args: Args, trace: &mut Trace) -> Vec<Answer>;
 }
 
+/// Calls a macro for each number of arguments that an exercise may have.
+macro_rules! arities {
+    ($each:ident) => {
+        $each!(A);
+        $each!(A B);
+        $each!(A B C);
+        $each!(A B C D);
+        $each!(A B C D E);
+        $each!(A B C D E G);
+        $each!(A B C D E G H);
+        $each!(A B C D E G H I);
+        $each!(A B C D E G H I J);
+        $each!(A B C D E G H I J K);
+        $each!(A B C D E G H I J K L);
+        $each!(A B C D E G H I J K L N);
+    };
+}
+pub(crate) use arities;
+
 macro_rules! callable {
     ($($arg:ident)+) => {
         impl<F, R, $($arg),+> Callable<($($arg),+,), Plain> for F
@@ -212,18 +231,7 @@ macro_rules! callable {
         }
     };
 }
-callable!(A);
-callable!(A B);
-callable!(A B C);
-callable!(A B C D);
-callable!(A B C D E);
-callable!(A B C D E G);
-callable!(A B C D E G H);
-callable!(A B C D E G H I);
-callable!(A B C D E G H I J);
-callable!(A B C D E G H I J K);
-callable!(A B C D E G H I J K L);
-callable!(A B C D E G H I J K L N);
+arities!(callable);
 
 /// Calls a function that has the signature, with or without a trace.
 pub fn apply<F, Args, M>(function: &F, args: Args, trace: &mut Trace) -> Vec<Answer>

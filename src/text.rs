@@ -58,3 +58,25 @@ impl Text {
         lang.pick(self.en, self.zh)
     }
 }
+
+/// A text without the codes that colour it in a terminal.
+pub fn without_colour(text: &str) -> String {
+    let mut parts = text.split("\x1b[");
+    let mut out = parts.next().unwrap_or_default().to_string();
+    for part in parts {
+        let end = part.find(|c: char| c.is_ascii_alphabetic());
+        out += end.map_or("", |end| &part[end + 1..]);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colours_go() {
+        assert_eq!(without_colour("\x1b[1;31merror\x1b[0m: no"), "error: no");
+        assert_eq!(without_colour("cut \x1b["), "cut ");
+    }
+}

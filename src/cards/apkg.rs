@@ -2,6 +2,7 @@
 //! of its media, of which there are none.
 
 use super::{Card, html};
+use crate::show::html::unescape;
 use rusqlite::{Connection, params};
 use serde_json::{Map, Value, json};
 use std::error::Error;
@@ -113,10 +114,7 @@ fn stripped(html: &str) -> String {
             _ => {}
         }
     }
-    text.replace("&lt;", "<")
-        .replace("&gt;", ">")
-        .replace("&quot;", "\"")
-        .replace("&amp;", "&")
+    unescape(&text)
 }
 
 fn note_type(id: i64, seconds: i64) -> Value {

@@ -6,9 +6,9 @@ use crate::lesson::Lesson;
 use crate::show::html::{escape, fragment, heat};
 
 pub fn page(session: &Session, lesson: &Lesson, report: &Report) -> String {
-    let (passed, class) = match report.verdict {
-        Verdict::Passed => (true, "llmlab-verdict llmlab-passed"),
-        _ => (false, "llmlab-verdict llmlab-failed"),
+    let class = match report.verdict {
+        Verdict::Passed => "llmlab-verdict llmlab-passed",
+        _ => "llmlab-verdict llmlab-failed",
     };
     let text = render(lesson, report, session.prompt(), session.lang);
     let (headline, rest) = text.split_once('\n').unwrap_or((&text, ""));
@@ -16,11 +16,9 @@ pub fn page(session: &Session, lesson: &Lesson, report: &Report) -> String {
     if !rest.trim().is_empty() {
         out += &format!("<pre>{}</pre>\n", in_colour(rest.trim_end()));
     }
-    let failure = report.failure.as_ref().filter(|_| !passed);
+    let failure = report.failure.as_ref();
     let seen = failure.and_then(|failure| failure.seen.as_ref());
-    let map = seen
-        .filter(|seen| !seen.shape.is_empty())
-        .and_then(|seen| difference::glance(lesson, seen, [24, 24], session.lang));
+    let map = seen.and_then(|seen| difference::glance(lesson, seen, [24, 24], session.lang));
     if let Some(map) = map {
         out += &format!(
             "<figure><figcaption>{}</figcaption>\n{}</figure>\n",

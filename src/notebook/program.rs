@@ -1,6 +1,6 @@
 //! The llmlab program, asked by its command line.
 
-use crate::text::Lang;
+use crate::text::{Lang, without_colour};
 use std::fmt;
 use std::io::Write;
 use std::path::PathBuf;
@@ -119,23 +119,11 @@ fn run(words: &[String], stdin: &str) -> Result<Said, Trouble> {
 
 /// What the program said on stderr, without colours and the word before it.
 fn sentence(stderr: &str) -> String {
-    let words = plain(stderr);
+    let words = without_colour(stderr);
     let words = words.trim();
     let labels = ["error:", "error：", "错误:", "错误："];
     let label = labels.iter().find_map(|label| words.strip_prefix(label));
     label.unwrap_or(words).trim().to_string()
-}
-
-/// Text without its colours.
-pub fn plain(text: &str) -> String {
-    let mut out = String::new();
-    let mut rest = text;
-    while let Some((before, behind)) = rest.split_once("\x1b[") {
-        out += before;
-        let end = behind.find(|c: char| c.is_ascii_alphabetic());
-        rest = end.map_or("", |end| &behind[end + 1..]);
-    }
-    out + rest
 }
 
 /// Options that may be written like settings: `seed=3` for `--seed 3`.
@@ -231,11 +219,5 @@ mod tests {
             words("trace", "rope n=6 seed=3"),
             ["trace", "rope", "n=6", "--seed=3"]
         );
-    }
-
-    #[test]
-    fn colours_go() {
-        assert_eq!(plain("\x1b[1;31merror\x1b[0m: no"), "error: no");
-        assert_eq!(plain("cut \x1b["), "cut ");
     }
 }

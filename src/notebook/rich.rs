@@ -1,8 +1,9 @@
 //! What a cell's last expression looks like.
 
 use super::Trouble;
-use super::program::{lang, plain};
+use super::program::lang;
 use crate::show::{HeatMap, Summary, html};
+use crate::text::without_colour;
 use crate::trace::{Element, Step, Trace};
 use ndarray::{ArrayBase, ArrayD, Data, Dimension};
 use std::fmt::{Debug, Display};
@@ -61,7 +62,7 @@ impl Shown {
     }
 
     pub fn text_and_svg(text: &str, svg: &str) -> Shown {
-        let words = format!("<pre>{}</pre>\n", html::escape(&plain(text)));
+        let words = format!("<pre>{}</pre>\n", html::escape(&without_colour(text)));
         let html = html::fragment("llmlab-bench", &(words + &bare(svg)));
         Shown(vec![("text/plain", text.to_string()), ("text/html", html)])
     }

@@ -1,7 +1,7 @@
 //! A function of a cell as the entry of the cell's library, its arguments known by their types.
 
 use crate::export::{self, Call};
-use crate::solution::{Answer, Candidate, Output, Plain, Traced, measured};
+use crate::solution::{Answer, Candidate, Output, Plain, Traced, arities, measured};
 use crate::tensor::{Inputs, Labels, Tensor, Value};
 use crate::trace::Trace;
 use std::marker::PhantomData;
@@ -92,18 +92,7 @@ macro_rules! exported {
         }
     };
 }
-exported!(A);
-exported!(A B);
-exported!(A B C);
-exported!(A B C D);
-exported!(A B C D E);
-exported!(A B C D E G);
-exported!(A B C D E G H);
-exported!(A B C D E G H I);
-exported!(A B C D E G H I J);
-exported!(A B C D E G H I J K);
-exported!(A B C D E G H I J K L);
-exported!(A B C D E G H I J K L N);
+arities!(exported);
 
 /// The inputs of a case, one after another.
 struct Arguments<'a> {

@@ -242,6 +242,15 @@ pub fn escape(text: &str) -> String {
         .replace('"', "&quot;")
 }
 
+/// The text that [`escape`], or an SVG's writer, made this of.
+pub fn unescape(text: &str) -> String {
+    text.replace("&lt;", "<")
+        .replace("&gt;", ">")
+        .replace("&quot;", "\"")
+        .replace("&apos;", "'")
+        .replace("&amp;", "&")
+}
+
 /// Text with `code` in it, and line breaks.
 pub fn inline(text: &str) -> String {
     let mut parts = text.split('`');
@@ -290,11 +299,7 @@ pub fn words(html: &str) -> String {
         rest = &tag[end..];
     }
     out += rest;
-    let out = out
-        .replace("&lt;", "<")
-        .replace("&gt;", ">")
-        .replace("&quot;", "\"")
-        .replace("&amp;", "&");
+    let out = unescape(&out);
     let lines = out.lines().map(str::trim_end);
     let lines: Vec<&str> = lines.filter(|line| !line.trim().is_empty()).collect();
     lines.join("\n")

@@ -1,5 +1,6 @@
 //! The other side: a front end that starts the kernel and runs cells, for `doctor` and for tests.
 
+use crate::text::without_colour;
 use jupyter_zmq_client::{
     ClientControlConnection, ClientIoPubConnection, ClientShellConnection, ClientStdinConnection,
     ConnectionInfo, ExecuteReply, ExecuteRequest, ExecutionState, InputReply, InterruptRequest,
@@ -56,7 +57,7 @@ impl Ran {
             Content::StreamContent(stream) if wanted(&stream.name) => Some(stream.text.as_str()),
             _ => None,
         });
-        super::kernel::without_colour(&texts.collect::<String>())
+        without_colour(&texts.collect::<String>())
     }
 
     /// The result of this media type.
@@ -74,7 +75,7 @@ impl Ran {
     pub fn error(&self) -> Option<(String, String)> {
         self.outputs.iter().find_map(|output| match output {
             Content::ErrorOutput(error) => {
-                let text = super::kernel::without_colour(&error.traceback.join("\n"));
+                let text = without_colour(&error.traceback.join("\n"));
                 Some((error.ename.clone(), text))
             }
             _ => None,

@@ -5,6 +5,7 @@ use super::server::{self, Side};
 use crate::cli::lab::{interrupted, lead, on_interrupt};
 use crate::cli::workbench::{Contents, Evaluator, Trouble, Workbench};
 use crate::cli::{Asked, Session, Stream};
+use crate::text::without_colour;
 use std::path::Path;
 use std::process::ExitCode;
 use std::rc::Rc;
@@ -121,15 +122,4 @@ fn cell(
         }
     }
     Ok(())
-}
-
-/// A text without the codes that colour it in a terminal.
-pub fn without_colour(text: &str) -> String {
-    let mut parts = text.split("\x1b[");
-    let mut out = parts.next().unwrap_or_default().to_string();
-    for part in parts {
-        let end = part.find(|c: char| c.is_ascii_alphabetic());
-        out += end.map_or("", |end| &part[end + 1..]);
-    }
-    out
 }

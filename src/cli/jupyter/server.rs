@@ -1,11 +1,11 @@
 //! Jupyter's messages, in and out. <https://jupyter-client.readthedocs.io/en/stable/messaging.html>
 
 use super::cell::{completion, incomplete};
-use super::kernel::{Job, Note, without_colour};
+use super::kernel::{Job, Note};
 use crate::cli::Stream;
 use crate::cli::lab::{interrupt, interrupted};
 use crate::cli::workbench::{Contents, Names, Trouble};
-use crate::text::Lang;
+use crate::text::{Lang, without_colour};
 use colored::Colorize;
 use jupyter_zmq_client::{
     CodeMirrorMode, CommInfoReply, CompleteReply, ConnectionInfo, ErrorOutput, ExecuteInput,
@@ -194,22 +194,26 @@ impl Server {
         let _ = self.shell.send(message(content, Some(parent))).await;
     }
 
-    /// Something that is asked beside the cells: an interrupt, the end.
-    async fn control(&mut self, asked: JupyterMessage) {
-        self.publish(Status::busy(), Some(&asked)).await;
-        let answer: Option<Content> = match &asked.content {
+    /// What either channel may be asked: an interrupt, the end, who this is.
+    fn anywhere(&mut self, asked: &Content) -> Option<Content> {
+        Some(match asked {
             Content::InterruptRequest(_) => {
                 interrupt();
-                Some(InterruptReply::new().into())
+                InterruptReply::new().into()
             }
             Content::ShutdownRequest(request) => {
                 self.ended = true;
-                Some(shutdown(request.restart).into())
+                shutdown(request.restart).into()
             }
-            Content::KernelInfoRequest(_) => Some(kernel_info(self.side.lang).into()),
-            _ => None,
-        };
-        if let Some(answer) = answer {
+            Content::KernelInfoRequest(_) => kernel_info(self.side.lang).into(),
+            _ => return None,
+        })
+    }
+
+    /// Something that is asked beside the cells.
+    async fn control(&mut self, asked: JupyterMessage) {
+        self.publish(Status::busy(), Some(&asked)).await;
+        if let Some(answer) = self.anywhere(&asked.content) {
             let _ = self.control.send(message(answer, Some(&asked))).await;
         }
         self.publish(Status::idle(), Some(&asked)).await;
@@ -225,7 +229,6 @@ impl Server {
         }
         self.publish(Status::busy(), Some(&asked)).await;
         let answer: Option<Content> = match &asked.content {
-            Content::KernelInfoRequest(_) => Some(kernel_info(self.side.lang).into()),
             Content::IsCompleteRequest(request) => Some(match incomplete(&request.code) {
                 Some(indent) => IsCompleteReply::incomplete(indent).into(),
                 None => IsCompleteReply::complete().into(),
@@ -262,15 +265,7 @@ impl Server {
                 };
                 Some(reply.into())
             }
-            Content::InterruptRequest(_) => {
-                interrupt();
-                Some(InterruptReply::new().into())
-            }
-            Content::ShutdownRequest(request) => {
-                self.ended = true;
-                Some(shutdown(request.restart).into())
-            }
-            _ => None,
+            other => self.anywhere(other),
         };
         if let Some(answer) = answer {
             self.reply(answer, &asked).await;

@@ -1,6 +1,7 @@
 //! Letters as outlines. The font is a part of Noto Sans CJK SC (`sans.otf`, made by `subset.py`; licence in
 //! `OFL.txt`) with the characters that pictures use.
 
+use crate::show::html::{escape, unescape};
 use plotters::style::{FontStyle, register_font};
 use std::collections::BTreeSet;
 use std::error::Error;
@@ -104,7 +105,7 @@ pub fn outlined(svg: &str, name: &str) -> Result<String, Box<dyn Error>> {
         body += before;
         let words = words.trim_matches('\n');
         // A person's own words may need a font of the reader's.
-        match unescaped(words)
+        match unescape(words)
             .chars()
             .all(|c| face.glyph_index(c).is_some())
         {
@@ -119,7 +120,7 @@ pub fn outlined(svg: &str, name: &str) -> Result<String, Box<dyn Error>> {
     let mut out = body[..at].to_string();
     out = out.replacen("<svg ", "<svg role=\"img\" ", 1);
     if !name.is_empty() {
-        write!(out, "\n<title>{}</title>", escaped(name))?;
+        write!(out, "\n<title>{}</title>", escape(name))?;
     }
     out += "\n<defs>\n";
     for glyph in used {
@@ -147,7 +148,7 @@ fn group(
     let (Some(x), Some(y), Some(size)) = (number("x"), number("y"), number("font-size")) else {
         return Err("a text without place".into());
     };
-    let text = unescaped(words);
+    let text = unescape(words);
     let em = size / f64::from(face.units_per_em());
     let wide = em * text.chars().map(|c| advance(face, c)).sum::<f64>();
     let left = match attribute("text-anchor") {
@@ -167,7 +168,7 @@ fn group(
     let opacity = attribute("opacity").unwrap_or("1");
     let mut out = format!(
         "<g aria-label=\"{}\" fill=\"{fill}\" opacity=\"{opacity}\" transform=\"{turn}translate({left:.1} {down:.1}) scale({em:.5} -{em:.5})\">",
-        escaped(&text)
+        escape(&text)
     );
     let mut at = 0.0;
     for c in text.chars() {
@@ -179,24 +180,6 @@ fn group(
         at += advance(face, c);
     }
     Ok(out + "</g>")
-}
-
-const ESCAPES: [(&str, &str); 5] = [
-    ("&lt;", "<"),
-    ("&gt;", ">"),
-    ("&quot;", "\""),
-    ("&apos;", "'"),
-    ("&amp;", "&"),
-];
-
-fn unescaped(text: &str) -> String {
-    let undo = |text: String, (code, sign): &(&str, &str)| text.replace(code, sign);
-    ESCAPES.iter().fold(text.to_string(), undo)
-}
-
-fn escaped(text: &str) -> String {
-    let escape = |text: String, (code, sign): &(&str, &str)| text.replace(sign, code);
-    ESCAPES.iter().rev().fold(text.to_string(), escape)
 }
 
 /// An outline in SVG's letters.
