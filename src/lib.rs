@@ -33,7 +33,7 @@ pub mod cuda;
 pub mod expr;
 #[cfg(feature = "terminal")]
 pub mod interview;
-#[cfg(feature = "lessons")]
+#[cfg(feature = "kernels")]
 #[path = "../kernels/mod.rs"]
 pub mod kernels;
 #[cfg(feature = "lessons")]

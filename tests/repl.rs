@@ -120,6 +120,43 @@ fn piped(script: &str, prepare: impl FnOnce(&mut Command)) -> (String, String) {
 }
 
 #[test]
+fn a_variable_needs_no_type() {
+    let (out, err) = piped(
+        "let x = array![[1.0f32, 2.0]].into_dyn();\n\
+         let (mut w, n) = (softmax(&x, 1), x.len());\n\
+         w *= 2.0;\n\
+         (w.sum(), n)\n\
+         let words: Vec<_> = \"a b\".split(' ').collect(); let words = words.len();\n\
+         words + 40\n\
+         :vars\n\
+         let more = [1, 2].into_iter().map(|n| n + 1);\n\
+         let y = missing();\n",
+        |_| {},
+    );
+    assert!(out.contains("(2.0, 2)"), "{out}{err}");
+    assert!(out.contains("\n42\n"), "{out}{err}");
+    assert!(out.contains("let w: Tensor\n"), "{out}{err}");
+    assert!(err.contains("cannot be kept from one input"), "{err}");
+    let said = out + &err;
+    assert!(said.contains("cannot find function `missing`"), "{said}");
+}
+
+#[test]
+fn options_are_for_one_command() {
+    let (out, _) = piped(
+        ":trace rope --plain\n\
+         :trace rope --plain --format json\n\
+         :trace rope\n",
+        |_| {},
+    );
+    let at = out.find("\n{").expect("the JSON");
+    let (plain, rest) = out.split_at(at + 1);
+    let (json, usual) = rest.split_once('\n').unwrap();
+    assert!(!plain.contains('→') && usual.contains('→'), "{out}");
+    assert!(json.contains("θᵢ") && json.ends_with('}'), "{json}");
+}
+
+#[test]
 fn two_sessions_do_not_disturb_each_other() {
     let session = |n: i32| {
         std::thread::spawn(move || {

@@ -165,8 +165,8 @@ pub fn judge(
     let mut bar = Bar::new(
         session,
         session.lang.pick(
-            "first use on this machine: compiling the library, about 10 s",
-            "本机首次使用：正在编译库，约 10 秒",
+            "first use on this machine: compiling the library, about half a minute",
+            "本机首次使用：正在编译库，约半分钟",
         ),
     );
     let report = lab::check_file(session, lesson, file, options, &mut |at| bar.show(at));
@@ -354,7 +354,7 @@ mod tests {
 
     #[test]
     fn a_bar_fits_its_line() {
-        let title = "first use on this machine: compiling the library, about 10 s";
+        let title = "first use on this machine: compiling the library, about half a minute";
         for room in [59, 79, 120] {
             for done in [0, 7, 46] {
                 let shown = bar(title, Progress::Crates { done, total: 46 }, room);

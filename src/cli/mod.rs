@@ -61,10 +61,7 @@ pub fn main() -> ExitCode {
     match verbs::parse_in(session.lang, words) {
         Ok((verb, matches)) => {
             let values = Values(&matches);
-            session.color(values.text("color"));
-            // What programs read stays as it is.
-            let for_people = matches!(values.text("format"), None | Some("text"));
-            session.plain(for_people && verbs::asked_plain(values.flag("plain")));
+            session.follow(&values);
             session.finish(|session| (verb.run)(session, &values))
         }
         Err(error) => session.refuse(&error),

@@ -2,6 +2,7 @@
 
 use super::markdown;
 use super::plain::{plain, untabled};
+use super::verbs::Values;
 use crate::text::{Lang, Text};
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
@@ -24,8 +25,20 @@ pub enum Stream {
     Err,
 }
 
+/// Whether `LLMLAB_PLAIN` asks for words in place of tables, colours and marks.
+pub fn plain_by_default() -> bool {
+    std::env::var("LLMLAB_PLAIN").is_ok_and(|value| !["", "0"].contains(&value.trim()))
+}
+
 /// Takes a text for a stream, line breaks and all.
 pub type Tell = Rc<dyn Fn(Stream, &str)>;
+
+/// How things are said.
+#[derive(Clone, Copy, Debug)]
+pub struct Manner {
+    plain: bool,
+    coloured: bool,
+}
 
 /// One run of the program, or one REPL.
 pub struct Session {
@@ -35,7 +48,7 @@ pub struct Session {
     pub width: usize,
     /// The terminal's height in lines; none where output is piped.
     pub height: Option<usize>,
-    /// Whether everything is said in words, for a screen reader: `--plain`.
+    /// Whether everything is said in words, for a screen reader: `--plain`, or `LLMLAB_PLAIN`.
     pub plain: bool,
     /// Whether a verb runs inside the REPL, where commands start with `:`.
     pub in_repl: bool,
@@ -55,12 +68,12 @@ impl Session {
             height: size
                 .map(|(_, height)| height.0 as usize)
                 .filter(|height| *height > 0),
-            plain: false,
+            plain: plain_by_default(),
             in_repl: false,
             tell: None,
             ask: Box::new(ask_stdin),
         };
-        session.color(None);
+        session.color(session.plain.then_some("never"));
         session
     }
 
@@ -74,12 +87,28 @@ impl Session {
         });
     }
 
-    /// Says everything in words from now on, or not.
-    pub fn plain(&mut self, plain: bool) {
-        self.plain = plain;
-        if plain {
+    /// Follows a command's `--plain` and `--color`. What comes back is how things were said until then.
+    pub fn follow(&mut self, values: &Values) -> Manner {
+        let before = Manner {
+            plain: self.plain,
+            coloured: colored::control::SHOULD_COLORIZE.should_colorize(),
+        };
+        if let Some(choice) = values.text("color") {
+            self.color(Some(choice));
+        }
+        // What programs read stays as it is.
+        let for_people = matches!(values.text("format"), None | Some("text"));
+        self.plain = for_people && (self.plain || values.flag("plain"));
+        if self.plain {
             self.color(Some("never"));
         }
+        before
+    }
+
+    /// Says things as before a command.
+    pub fn go_back(&mut self, before: Manner) {
+        self.plain = before.plain;
+        colored::control::set_override(before.coloured);
     }
 
     /// Facts beside each other on one line.

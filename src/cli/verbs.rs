@@ -1,6 +1,7 @@
 //! The one verb table. clap, the REPL's dispatch and completion, `:help` and the README read it.
 
 use super::Session;
+use super::session::plain_by_default;
 use crate::lesson::Lesson;
 use crate::text::{Lang, Text};
 use clap::ArgMatches;
@@ -217,7 +218,9 @@ pub fn parse_in(
     words: Vec<OsString>,
 ) -> Result<(&'static Verb, ArgMatches), clap::Error> {
     let color = match asked(&words, "--color").as_deref().and_then(OsStr::to_str) {
-        _ if asked_plain(words.iter().any(|word| word == "--plain")) => clap::ColorChoice::Never,
+        _ if plain_by_default() || words.iter().any(|word| word == "--plain") => {
+            clap::ColorChoice::Never
+        }
         Some("always") => clap::ColorChoice::Always,
         Some("never") => clap::ColorChoice::Never,
         _ => clap::ColorChoice::Auto,
@@ -237,11 +240,6 @@ pub fn asked_lang(words: &[OsString]) -> Lang {
     let asked = asked(words, "--lang");
     let asked = asked.as_deref().and_then(OsStr::to_str);
     asked.and_then(Lang::parse).unwrap_or_else(Lang::from_env)
-}
-
-/// Whether texts are for a screen reader: `--plain` stands there, or `LLMLAB_PLAIN` is set.
-pub fn asked_plain(flag: bool) -> bool {
-    flag || std::env::var("LLMLAB_PLAIN").is_ok_and(|value| !["", "0"].contains(&value.trim()))
 }
 
 /// The value of a global option, wherever it stands.

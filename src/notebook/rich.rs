@@ -54,7 +54,6 @@ impl Shown {
 
     /// A picture, named for those who do not see it.
     pub fn svg(svg: &str, name: &str) -> Shown {
-        let name = name.split_whitespace().next().unwrap_or_default();
         Shown(vec![
             ("text/plain", format!("[{name}]")),
             ("text/html", html::fragment("llmlab-picture", &bare(svg))),

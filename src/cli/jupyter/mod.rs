@@ -114,7 +114,10 @@ fn install(session: &Session, folder: &std::path::Path) -> Result<ExitCode, Stri
     let lab = Lab::open()?;
     let mut bar = Bar::new(
         session,
-        lang.pick("compiling the library, about 10 s", "正在编译库，约 10 秒"),
+        lang.pick(
+            "compiling the library, about half a minute",
+            "正在编译库，约半分钟",
+        ),
     );
     let built = lab.build(&mut |at| bar.show(at)).and_then(|_| lab.fetch());
     bar.clear();

@@ -46,8 +46,8 @@ impl Nest {
         &self.path
     }
 
-    /// A folder that stands for the standard library's sources. Reading the real ones takes evcxr
-    /// seconds at each start, to infer types that it learns from rustc as well.
+    /// A folder that stands for the standard library's sources. Reading the real ones takes evcxr half
+    /// a minute at each start, to infer types that rustc tells at once (`workbench/infer.rs`).
     #[cfg(feature = "repl")]
     pub fn no_sources(&self) -> PathBuf {
         let folder = self.path.join("no-sources");

@@ -5,7 +5,7 @@ use crate::show::{Axis, Curve, Plot, Style};
 use crate::text::Lang;
 use serde::Deserialize;
 use std::ffi::OsString;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::process::ExitCode;
 
 /// The first argument of the program when it draws for a notebook.
@@ -58,10 +58,11 @@ pub fn serve(words: &[OsString]) -> Option<ExitCode> {
         })
         .and_then(|given| draw(given, lang));
     Some(match drawn {
-        Ok(svg) => {
-            println!("{svg}");
-            ExitCode::SUCCESS
-        }
+        // Where nobody reads on, nothing is to be said.
+        Ok(svg) => match writeln!(std::io::stdout(), "{svg}") {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(_) => ExitCode::FAILURE,
+        },
         Err(sentence) => {
             eprintln!("{sentence}");
             ExitCode::from(2)

@@ -55,7 +55,7 @@ fn every_picture_is_drawn_in_both_languages() {
         for plain in [false, true] {
             let mut session = Session::new();
             (session.lang, session.width) = (lang, 100);
-            session.plain(plain);
+            session.plain = plain;
             let text = graphics::text(&session, &figure);
             let most = text.lines().map(crate::cli::columns).max().unwrap_or(0);
             assert!(

@@ -1,6 +1,7 @@
 //! Commands that make sense in the REPL only. They look like verbs.
 
 use super::evaluator::State;
+use super::infer;
 use super::typed::highlight;
 use super::{Trouble, Workbench};
 use crate::cli::verbs::{Arg, LESSON, VERBS, find_lesson};
@@ -226,7 +227,9 @@ fn vars(bench: &mut Workbench<'_>, _: Option<&str>) -> Result<(), Trouble> {
         return Ok(());
     }
     for (name, kind) in &names.variables {
-        bench.session.say(format!("let {name}: {kind}"));
+        bench
+            .session
+            .say(format!("let {name}: {}", infer::short(kind)));
     }
     let mut items = names.items;
     items.sort();

@@ -1,5 +1,6 @@
 //! evcxr in a thread of its own: it starts while the person reads the prompt.
 
+use super::infer;
 use super::stream::forward;
 use crate::check::{Options, Report};
 use crate::cli::Stream;
@@ -267,7 +268,7 @@ fn work(
             let _ = nest.seed(&lab);
         }
         let outcome = match request {
-            Request::Run(code) => outcome(evaluate(&mut context, &code)),
+            Request::Run(code) => outcome(evaluate(&mut context, &code, (&lab, nest))),
             Request::Check(lesson, options) => {
                 let function = lesson.id.replace('-', "_");
                 let entry = judge::entry(lesson.problem, &function);
@@ -413,8 +414,35 @@ fn find_std(command: &mut Command, lab: &Lab) {
     }
 }
 
+/// Runs Rust. Variables whose type evcxr does not know get it from rustc.
+fn evaluate(
+    context: &mut CommandContext,
+    code: &str,
+    (lab, nest): (&Lab, &Nest),
+) -> Result<EvalOutputs, evcxr::Error> {
+    let result = fetched(context, code);
+    let complaint = match &result {
+        Err(evcxr::Error::Message(words)) => words.as_str(),
+        _ => return result,
+    };
+    // Errors without any: rustc has none, and yet the variable cannot be kept.
+    let unkept = || Err(evcxr::Error::CompilationErrors(Vec::new()));
+    if infer::is_closure(complaint) {
+        return unkept();
+    }
+    let Some(name) = infer::untyped(complaint) else {
+        return result;
+    };
+    let types = infer::types(lab, nest).unwrap_or_default();
+    match types.get(name) {
+        Some(kind) if infer::nameless(kind) => unkept(),
+        Some(_) => fetched(context, &infer::with_types(code, &types)),
+        None => result,
+    }
+}
+
 /// Runs Rust. A crate that is named by `:dep` and not on this machine is fetched.
-fn evaluate(context: &mut CommandContext, code: &str) -> Result<EvalOutputs, evcxr::Error> {
+fn fetched(context: &mut CommandContext, code: &str) -> Result<EvalOutputs, evcxr::Error> {
     let result = context.execute(code);
     match &result {
         // Dependencies come before the code: none of it has run.

@@ -23,8 +23,8 @@ impl Workbench<'_> {
         let mut bar = Bar::new(
             self.session,
             lang.pick(
-                "first use on this machine: compiling the library, about 10 s",
-                "本机首次使用：正在编译库，约 10 秒",
+                "first use on this machine: compiling the library, about half a minute",
+                "本机首次使用：正在编译库，约半分钟",
             ),
         );
         let starting = lang.pick("starting Rust …", "正在启动 Rust ……");

@@ -6,6 +6,7 @@ mod complete;
 mod errors;
 mod evaluator;
 mod follow;
+mod infer;
 mod output;
 mod stream;
 mod typed;
@@ -159,10 +160,15 @@ impl<'a> Workbench<'a> {
         match verbs::parse_in(lang, all) {
             Ok((verb, matches)) => {
                 let values = Values(&matches);
-                if verb.name == check::VERB.name && values.text("file").is_none() {
-                    return self.check(values.lesson()?, &values);
-                }
-                (verb.run)(self.session, &values)?;
+                let before = self.session.follow(&values);
+                let done = match verb.name == check::VERB.name && values.text("file").is_none() {
+                    true => self.check_typed(&values),
+                    false => (verb.run)(self.session, &values)
+                        .map(drop)
+                        .map_err(Trouble::from),
+                };
+                self.session.go_back(before);
+                done?;
             }
             Err(error) if error.use_stderr() => {
                 return Err(verbs::refusal(&error, lang)
@@ -196,7 +202,8 @@ impl<'a> Workbench<'a> {
     }
 
     /// Judges the function that was typed.
-    fn check(&mut self, lesson: &'static Lesson, values: &Values<'_>) -> Result<(), Trouble> {
+    fn check_typed(&mut self, values: &Values<'_>) -> Result<(), Trouble> {
+        let lesson = values.lesson()?;
         let options = check::options(values)?;
         let lang = self.session.lang;
         let function = lesson.id.replace('-', "_");
