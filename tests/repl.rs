@@ -122,7 +122,7 @@ fn piped(script: &str, prepare: impl FnOnce(&mut Command)) -> (String, String) {
 #[test]
 fn a_variable_needs_no_type() {
     let (out, err) = piped(
-        "let x = array![[1.0f32, 2.0]].into_dyn();\n\
+        "let x = array![[1.0f32, 2.0]].into_dyn()\n\
          let (mut w, n) = (softmax(&x, 1), x.len());\n\
          w *= 2.0;\n\
          (w.sum(), n)\n\

@@ -194,20 +194,35 @@ fn newest(folder: &Path, start: &str) -> Option<PathBuf> {
     files.map(|entry| entry.path()).max_by_key(time)
 }
 
+/// The code with the semicolon that its last statement lacks, where that is a `let`.
+pub fn closed(code: &str) -> String {
+    let rust = without_commands(code);
+    let tokens = lexer::tokens(&rust);
+    let solid = |token: &&Token| !matches!(token.kind, Kind::Space | Kind::Comment);
+    let last = tokens.iter().rfind(solid);
+    let mut out = code.to_string();
+    if let Some(last) = last.filter(|_| lets(&rust).1 == Ended::Open && !lexer::unfinished(&rust)) {
+        out.insert(last.range.end, ';');
+    }
+    out
+}
+
+/// evcxr's commands are no Rust: blanks in their place, so that all else stays where it is.
+fn without_commands(code: &str) -> String {
+    let lines = code.split('\n');
+    let lines = lines.map(|line| match line.trim_start().starts_with(':') {
+        true => " ".repeat(line.len()),
+        false => line.to_string(),
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
 /// The code with `let x: TYPE = x;` behind the last `let` of each variable whose type is known.
 pub fn with_types(code: &str, types: &Types) -> String {
     let mut out = code.to_string();
-    // evcxr's commands are no Rust; places stay the same.
-    let rust: Vec<String> = code
-        .split('\n')
-        .map(|line| match line.trim_start().starts_with(':') {
-            true => " ".repeat(line.len()),
-            false => line.to_string(),
-        })
-        .collect();
-    let rust = rust.join("\n");
+    let rust = without_commands(code);
     let mut seen: Vec<&str> = Vec::new();
-    for binding in bindings(&rust).iter().rev() {
+    for binding in lets(&rust).0.iter().rev() {
         let mut added = String::new();
         for (name, mutable) in &binding.names {
             let known = types.get(*name).filter(|kind| !nameless(kind));
@@ -230,8 +245,15 @@ struct Binding<'a> {
     end: usize,
 }
 
-/// Every `let` with a value that stands in no bracket.
-fn bindings(code: &str) -> Vec<Binding<'_>> {
+/// Whether the last `let` has its semicolon.
+#[derive(Debug, PartialEq, Eq)]
+enum Ended {
+    Closed,
+    Open,
+}
+
+/// Every `let` with a value that stands in no bracket, and whether the last one ends.
+fn lets(code: &str) -> (Vec<Binding<'_>>, Ended) {
     let tokens = lexer::tokens(code);
     let tokens: Vec<&Token> = tokens
         .iter()
@@ -250,7 +272,7 @@ fn bindings(code: &str) -> Vec<Binding<'_>> {
         let begins = at == 0 || matches!(text(&tokens[at - 1].range), ";" | "}" | "]");
         if depth == 0 && begins && text(&tokens[at].range) == "let" {
             let Some(end) = end(&tokens[at..], code) else {
-                break;
+                return (all, Ended::Open);
             };
             let statement = &tokens[at..=at + end];
             all.extend(binding(statement, code));
@@ -258,7 +280,7 @@ fn bindings(code: &str) -> Vec<Binding<'_>> {
         }
         at += 1;
     }
-    all
+    (all, Ended::Closed)
 }
 
 /// Which token is the semicolon of the statement that begins here.
@@ -356,6 +378,24 @@ mod tests {
             ("let a", "let a"),
         ] {
             assert_eq!(typed(code), wanted);
+        }
+    }
+
+    #[test]
+    fn a_let_may_lack_its_semicolon() {
+        for (code, wanted) in [
+            ("let a = 1", "let a = 1;"),
+            (
+                "let a = f(|x| { x }) // why\n",
+                "let a = f(|x| { x }); // why\n",
+            ),
+            (":dep x\nlet a = [1;\n2]", ":dep x\nlet a = [1;\n2];"),
+            ("let a = 1; a", "let a = 1; a"),
+            ("let a = (1", "let a = (1"),
+            ("if let Some(a) = b { a }", "if let Some(a) = b { a }"),
+            ("a + 1", "a + 1"),
+        ] {
+            assert_eq!(closed(code), wanted);
         }
     }
 

@@ -259,7 +259,7 @@ impl<'a> Workbench<'a> {
         // An empty line in its place, so that those below keep their numbers.
         let lines = code.split('\n');
         let lines = lines.map(|line| if is_library(line) { "" } else { line });
-        let code = lines.collect::<Vec<_>>().join("\n");
+        let code = infer::closed(&lines.collect::<Vec<_>>().join("\n"));
         if code.trim().is_empty() {
             return Ok(Contents::new());
         }
