@@ -59,7 +59,7 @@ pub mod tiny;
 /// What a learner's file and the REPL start with: `use llmlab::prelude::*;`
 pub mod prelude {
     // evcxr takes rustc's hint at a trait that is not in scope for an error: `()` shows nothing.
-    pub use crate::notebook::Rich as _;
+    pub use crate::notebook::{Number as _, Rich as _};
     pub use crate::ops::{causal_mask, einsum, log_softmax, matmul, permute, softmax};
     pub use crate::tensor::{Labels, Tensor};
     pub use crate::trace::Trace;

@@ -128,6 +128,10 @@ fn a_variable_needs_no_type() {
          (w.sum(), n)\n\
          let words: Vec<_> = \"a b\".split(' ').collect(); let words = words.len();\n\
          words + 40\n\
+         let a = 43; a\n\
+         let text = \"abc\"; text.len() + 41\n\
+         let list = vec![text.len()]; list.len() + 44\n\
+         let f = 2.0; f.sqrt()\n\
          :vars\n\
          let more = [1, 2].into_iter().map(|n| n + 1);\n\
          let y = missing();\n",
@@ -135,10 +139,17 @@ fn a_variable_needs_no_type() {
     );
     assert!(out.contains("(2.0, 2)"), "{out}{err}");
     assert!(out.contains("\n42\n"), "{out}{err}");
+    for number in ["\n43\n", "\n44\n", "\n45\n"] {
+        assert!(out.contains(number), "{out}{err}");
+    }
     assert!(out.contains("let w: Tensor\n"), "{out}{err}");
     assert!(err.contains("cannot be kept from one input"), "{err}");
     let said = out + &err;
     assert!(said.contains("cannot find function `missing`"), "{said}");
+    assert!(
+        said.contains("you must specify a type for this binding, like `f32`"),
+        "{said}"
+    );
 }
 
 #[test]

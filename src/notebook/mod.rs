@@ -14,7 +14,7 @@ mod verdict;
 pub use crate::{bench, check};
 pub use plot::{Plot, plot};
 pub use program::Trouble;
-pub use rich::{Named, Rich, Shown, heat_map};
+pub use rich::{Named, Number, Rich, Shown, heat_map};
 pub use run::Run;
 #[doc(hidden)]
 pub use solution::answer as answer_call;

@@ -16,18 +16,37 @@ pub trait Rich {
 
     /// Hands the contents to evcxr, which reads them from this process's stdout.
     fn evcxr_display(&self) {
-        let mut out = std::io::stdout().lock();
-        for (media, content) in self.contents() {
-            // Nobody can be told where stdout is closed.
-            let _ = write!(
-                out,
-                "EVCXR_BEGIN_CONTENT {media}\n{}\nEVCXR_END_CONTENT\n",
-                content.trim_end_matches('\n')
-            );
-        }
-        let _ = out.flush();
+        hand_over(self.contents());
     }
 }
+
+fn hand_over(contents: Vec<(&'static str, String)>) {
+    let mut out = std::io::stdout().lock();
+    for (media, content) in contents {
+        // Nobody can be told where stdout is closed.
+        let _ = write!(
+            out,
+            "EVCXR_BEGIN_CONTENT {media}\n{}\nEVCXR_END_CONTENT\n",
+            content.trim_end_matches('\n')
+        );
+    }
+    let _ = out.flush();
+}
+
+/// A number shows its digits. evcxr would find that out by itself, were there no [`Rich`]: beside that trait rustc
+/// has to know which number `let a = 3; a` is before it can say that it is not rich.
+pub trait Number: Debug {
+    /// See [`Rich::evcxr_display`].
+    fn evcxr_display(&self) {
+        hand_over(vec![("text/plain", format!("{self:?}"))]);
+    }
+}
+
+macro_rules! numbers {
+    ($($number:ty)*) => {$( impl Number for $number {} )*};
+}
+
+numbers!(i8 i16 i32 i64 i128 isize u8 u16 u32 u64 u128 usize f32 f64);
 
 /// HTML and its words.
 pub fn both(html: String) -> Vec<(&'static str, String)> {

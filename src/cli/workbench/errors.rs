@@ -1,6 +1,7 @@
 //! rustc's errors, pointing into what was typed. evcxr compiles the typed lines among its own, so
 //! every span is carried back; what points at evcxr's lines only is not shown.
 
+use super::infer::is_evcxrs;
 use annotate_snippets::{AnnotationKind, Group, Level, Patch, Renderer, Snippet};
 use evcxr::CompilationError;
 use serde_json::Value;
@@ -106,10 +107,11 @@ pub fn render(errors: &[CompilationError], sources: &Sources<'_>, colour: bool) 
         false => Renderer::plain(),
     };
     let mut shown: Vec<String> = Vec::new();
-    for error in errors {
-        if !matches!(error.level(), "error" | "") {
-            continue;
-        }
+    let is_error = |error: &&CompilationError| matches!(error.level(), "error" | "");
+    // Of some errors evcxr hands on rustc's help alone.
+    let any = errors.iter().any(|error| is_error(&error));
+    let errors = errors.iter().filter(|error| !is_evcxrs(error));
+    for error in errors.filter(|error| !any || is_error(error)) {
         let text = renderer.render(&report(error, sources));
         if !shown.contains(&text) {
             shown.push(text);

@@ -421,23 +421,19 @@ fn evaluate(
     (lab, nest): (&Lab, &Nest),
 ) -> Result<EvalOutputs, evcxr::Error> {
     let result = fetched(context, code);
-    let complaint = match &result {
-        Err(evcxr::Error::Message(words)) => words.as_str(),
-        _ => return result,
-    };
     // Errors without any: rustc has none, and yet the variable cannot be kept.
     let unkept = || Err(evcxr::Error::CompilationErrors(Vec::new()));
-    if infer::is_closure(complaint) {
-        return unkept();
+    match &result {
+        Err(evcxr::Error::Message(words)) if infer::is_closure(words) => return unkept(),
+        Err(evcxr::Error::Message(words)) if infer::is_untyped(words) => {}
+        Err(evcxr::Error::CompilationErrors(errors)) if errors.iter().all(infer::is_evcxrs) => {}
+        _ => return result,
     }
-    let Some(name) = infer::untyped(complaint) else {
-        return result;
-    };
     let types = infer::types(lab, nest).unwrap_or_default();
-    match types.get(name) {
-        Some(kind) if infer::nameless(kind) => unkept(),
-        Some(_) => fetched(context, &infer::with_types(code, &types)),
-        None => result,
+    match infer::with_types(code, &types) {
+        Ok(typed) if typed == code => result,
+        Ok(typed) => fetched(context, &typed),
+        Err(infer::Nameless) => unkept(),
     }
 }
 

@@ -3,6 +3,7 @@
 
 use crate::cli::lab::lexer::{self, Kind, Token};
 use crate::cli::lab::{Lab, Nest};
+use evcxr::CompilationError;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -20,15 +21,26 @@ const STORE: &str = "evcxr_variable_store";
 /// Types by the names of their variables, as a `let` would write them.
 pub type Types = BTreeMap<String, String>;
 
-/// The variable whose type evcxr does not know, of its complaint.
-pub fn untyped(complaint: &str) -> Option<&str> {
-    let rest = complaint.split(UNKNOWN).nth(1)?;
-    rest.split_once('`').map(|(name, _)| name)
+/// Whether evcxr complains that it does not know a type.
+pub fn is_untyped(complaint: &str) -> bool {
+    complaint.contains(UNKNOWN)
 }
 
 /// Whether evcxr complains about a closure.
 pub fn is_closure(complaint: &str) -> bool {
     complaint.contains(CLOSURE)
+}
+
+/// Whether an error is about evcxr's own lines: that a `&str` kept from an earlier input may not live long enough.
+pub fn is_evcxrs(error: &CompilationError) -> bool {
+    let line = primary_line(&error.json).unwrap_or_default();
+    error.code() == Some("E0521") && line.starts_with(STORE)
+}
+
+/// The line that one of rustc's messages is about.
+fn primary_line(message: &Value) -> Option<&str> {
+    let mut spans = message["spans"].as_array()?.iter();
+    spans.find(|span| span["is_primary"] == true)?["text"][0]["text"].as_str()
 }
 
 /// Asks rustc for the types of all variables in the file that evcxr analysed last.
@@ -90,10 +102,7 @@ fn question(analysed: &str) -> Option<String> {
 /// A variable and its type, from one of rustc's messages.
 fn answer(line: &str) -> Option<(String, String)> {
     let message: Value = serde_json::from_str(line).ok()?;
-    let mut spans = message["spans"].as_array()?.iter();
-    let primary = spans.find(|span| span["is_primary"] == true)?;
-    let text = primary["text"][0]["text"].as_str()?;
-    let name = text
+    let name = primary_line(&message)?
         .strip_prefix("let llmlab_asks = LlmlabAsks(")?
         .split_once(')')?
         .0
@@ -134,8 +143,11 @@ fn written(found: &str) -> String {
     out
 }
 
-/// Whether the type has no name that code could use: a closure's, or `impl Trait`.
-pub fn nameless(kind: &str) -> bool {
+/// A variable's type has no name that code could use: a closure's, or `impl Trait`.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Nameless;
+
+fn nameless(kind: &str) -> bool {
     ["{", "impl ", "@"].iter().any(|part| kind.contains(part))
 }
 
@@ -218,15 +230,20 @@ fn without_commands(code: &str) -> String {
 }
 
 /// The code with `let x: TYPE = x;` behind the last `let` of each variable whose type is known.
-pub fn with_types(code: &str, types: &Types) -> String {
+///
+/// # Errors
+/// [`Nameless`], where that cannot be written.
+pub fn with_types(code: &str, types: &Types) -> Result<String, Nameless> {
     let mut out = code.to_string();
     let rust = without_commands(code);
     let mut seen: Vec<&str> = Vec::new();
     for binding in lets(&rust).0.iter().rev() {
         let mut added = String::new();
         for (name, mutable) in &binding.names {
-            let known = types.get(*name).filter(|kind| !nameless(kind));
-            if let Some(kind) = known.filter(|_| !seen.contains(name)) {
+            if let Some(kind) = types.get(*name).filter(|_| !seen.contains(name)) {
+                if nameless(kind) {
+                    return Err(Nameless);
+                }
                 let mutable = if *mutable { "mut " } else { "" };
                 added += &format!(" let {mutable}{name}: {kind} = {name};");
             }
@@ -234,7 +251,7 @@ pub fn with_types(code: &str, types: &Types) -> String {
         }
         out.insert_str(binding.end, &added);
     }
-    out
+    Ok(out)
 }
 
 /// A `let` that gives values to variables.
@@ -317,8 +334,8 @@ mod tests {
     #[test]
     fn reads_complaints_and_answers() {
         let complaint = "Couldn't automatically determine type of variable `v`.\nPlease …";
-        assert_eq!(untyped(complaint), Some("v"));
-        assert_eq!(untyped("something else"), None);
+        assert!(is_untyped(complaint) && !is_closure(complaint));
+        assert!(!is_untyped("something else"));
         assert_eq!(written("std::vec::Vec<{integer}>"), "std::vec::Vec<i32>");
         assert_eq!(
             written("(&str, &'static [{float}])"),
@@ -377,8 +394,10 @@ mod tests {
             ("let a; a = 1;", "let a; a = 1;"),
             ("let a", "let a"),
         ] {
-            assert_eq!(typed(code), wanted);
+            assert_eq!(typed(code).as_deref(), Ok(wanted));
         }
+        let closure = Types::from([("f".to_string(), "{closure@asked.rs:1:2}".to_string())]);
+        assert_eq!(with_types("let f = |x| x;", &closure), Err(Nameless));
     }
 
     #[test]
