@@ -198,7 +198,10 @@ impl Server {
     fn anywhere(&mut self, asked: &Content) -> Option<Content> {
         Some(match asked {
             Content::InterruptRequest(_) => {
-                interrupt();
+                // One that comes too late stops nothing.
+                if self.running.is_some() {
+                    interrupt();
+                }
                 InterruptReply::new().into()
             }
             Content::ShutdownRequest(request) => {

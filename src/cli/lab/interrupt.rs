@@ -9,15 +9,20 @@ static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 pub fn on_interrupt() {
     #[cfg(unix)]
     {
-        extern "C" fn handle(_: libc::c_int) {
-            INTERRUPTED.store(true, Ordering::SeqCst);
+        extern "C" fn handle(_: libc::c_int, info: *mut libc::siginfo_t, _: *mut libc::c_void) {
+            // Our own signal for what works in our group may come when the flag has long been read.
+            // SAFETY: the kernel hands over a valid `info`, and getpid is async-signal-safe.
+            let own = unsafe { (*info).si_pid() == libc::getpid() };
+            if !own {
+                INTERRUPTED.store(true, Ordering::SeqCst);
+            }
         }
-        let handle: extern "C" fn(libc::c_int) = handle;
-        // SAFETY: the handler only stores to an atomic, which is async-signal-safe.
+        let handle: extern "C" fn(libc::c_int, *mut libc::siginfo_t, *mut libc::c_void) = handle;
+        // SAFETY: the handler only asks for a number and stores to an atomic: async-signal-safe.
         unsafe {
             let mut action: libc::sigaction = std::mem::zeroed();
             action.sa_sigaction = handle as libc::sighandler_t;
-            action.sa_flags = libc::SA_RESTART;
+            action.sa_flags = libc::SA_RESTART | libc::SA_SIGINFO;
             libc::sigemptyset(&mut action.sa_mask);
             libc::sigaction(libc::SIGINT, &action, std::ptr::null_mut());
         }
