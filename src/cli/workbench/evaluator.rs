@@ -1,7 +1,7 @@
 //! evcxr in a thread of its own: it starts while the person reads the prompt.
 
-use super::infer;
 use super::stream::forward;
+use super::{infer, lets};
 use crate::check::{Options, Report};
 use crate::cli::Stream;
 use crate::cli::lab::{self, Lab, Nest, Progress, judge};
@@ -430,10 +430,10 @@ fn evaluate(
         _ => return result,
     }
     let types = infer::types(lab, nest).unwrap_or_default();
-    match infer::with_types(code, &types) {
+    match lets::with_types(code, &types) {
         Ok(typed) if typed == code => result,
         Ok(typed) => fetched(context, &typed),
-        Err(infer::Nameless) => unkept(),
+        Err(lets::Nameless) => unkept(),
     }
 }
 

@@ -7,6 +7,7 @@ mod errors;
 mod evaluator;
 mod follow;
 mod infer;
+mod lets;
 mod output;
 mod stream;
 mod typed;
@@ -259,7 +260,7 @@ impl<'a> Workbench<'a> {
         // An empty line in its place, so that those below keep their numbers.
         let lines = code.split('\n');
         let lines = lines.map(|line| if is_library(line) { "" } else { line });
-        let code = infer::closed(&lines.collect::<Vec<_>>().join("\n"));
+        let code = lets::closed(&lines.collect::<Vec<_>>().join("\n"));
         if code.trim().is_empty() {
             return Ok(Contents::new());
         }
