@@ -151,10 +151,7 @@ fn roofline(bench: &Bench, lang: Lang) -> Plot {
     let roof = |x: f64| (x, (x * copy).min(fma));
     let (low, high) = (intensity.min(ridge) / 8.0, intensity.max(ridge) * 8.0);
     let mut curves = vec![Curve {
-        name: lang.pick(
-            "what the machine allows: copy bandwidth, then FMA peak".to_string(),
-            "本机上限：先是拷贝带宽，后是 FMA 峰值".to_string(),
-        ),
+        name: lang.pick("this machine's limit".to_string(), "本机上限".to_string()),
         mark: '·',
         points: [low, ridge, high].map(roof).to_vec(),
         style: Style::Line,
