@@ -162,13 +162,7 @@ pub fn judge(
     file: &Path,
     options: &Options,
 ) -> Result<Report, Refusal> {
-    let mut bar = Bar::new(
-        session,
-        session.lang.pick(
-            "first use on this machine: compiling the library, about half a minute",
-            "本机首次使用：正在编译库，约半分钟",
-        ),
-    );
+    let mut bar = Bar::new(session, FIRST_USE.get(session.lang));
     let report = lab::check_file(session, lesson, file, options, &mut |at| bar.show(at));
     bar.clear();
     let report = report?;
@@ -261,6 +255,12 @@ pub fn record(session: &Session, report: &Report) {
         session.aside(trouble.get(session.lang));
     }
 }
+
+/// What a bar says while the library is compiled.
+pub const FIRST_USE: Text = Text::new(
+    "first use on this machine: compiling the library, about half a minute",
+    "本机首次使用：正在编译库，约半分钟",
+);
 
 /// A progress bar on stderr; silent where that is no terminal, and for a screen reader. In a
 /// notebook, which takes nothing back, a line now and then.

@@ -24,6 +24,8 @@ pub use interrupt::{interrupt, lead, on_interrupt};
 pub use nest::Nest;
 #[cfg(feature = "repl")]
 pub use nest::remove_stale;
+#[cfg(feature = "repl")]
+pub use rustc::{joined, primary};
 pub use toolchain::Toolchain;
 
 use std::path::PathBuf;

@@ -114,12 +114,16 @@ fn is_summary(message: &Value) -> bool {
 
 /// Whether a message is about the entry point behind the learner's last line.
 fn is_ours(message: &Value, lines: usize) -> bool {
-    let spans = message["spans"].as_array().map_or(&[][..], Vec::as_slice);
-    let primary = spans.iter().find(|span| span["is_primary"] == true);
-    primary.is_some_and(|span| {
+    primary(message).is_some_and(|span| {
         let line = span["line_start"].as_u64().unwrap_or(0) as usize;
         line > lines || span["file_name"] == "main.rs"
     })
+}
+
+/// The span that one of rustc's messages is about.
+pub fn primary(message: &Value) -> Option<&Value> {
+    let mut spans = message["spans"].as_array()?.iter();
+    spans.find(|span| span["is_primary"] == true)
 }
 
 fn colour() -> Option<&'static str> {
@@ -127,7 +131,8 @@ fn colour() -> Option<&'static str> {
     colour.then_some("--json=diagnostic-rendered-ansi")
 }
 
-fn joined(option: &str, path: &Path) -> std::ffi::OsString {
+/// An option with a path behind it, whatever bytes that holds.
+pub fn joined(option: &str, path: &Path) -> std::ffi::OsString {
     let mut argument = std::ffi::OsString::from(option);
     argument.push(path);
     argument

@@ -3,7 +3,7 @@
 use super::errors::Sources;
 use super::output::Stderr;
 use super::{Event, Outcome, State, Stream, Trouble, Workbench};
-use crate::cli::check::Bar;
+use crate::cli::check::{Bar, FIRST_USE};
 use crate::cli::lab::{interrupt, interrupted};
 use crate::text::Lang;
 use colored::Colorize;
@@ -20,13 +20,7 @@ impl Workbench<'_> {
     /// Where it never will, or on Ctrl-C.
     pub fn wait_ready(&self) -> Result<(), Trouble> {
         let lang = self.session.lang;
-        let mut bar = Bar::new(
-            self.session,
-            lang.pick(
-                "first use on this machine: compiling the library, about half a minute",
-                "本机首次使用：正在编译库，约半分钟",
-            ),
-        );
+        let mut bar = Bar::new(self.session, FIRST_USE.get(lang));
         let starting = lang.pick("starting Rust …", "正在启动 Rust ……");
         loop {
             match self.evaluator.state() {

@@ -1,11 +1,11 @@
 //! Types of variables that were written without one. evcxr asks rust-analyzer, which would have to read
 //! the standard library's sources for half a minute; rustc, asked with a mistake on purpose, knows them at once.
 
-use crate::cli::lab::lexer;
-use crate::cli::lab::{Lab, Nest};
+use crate::cli::lab::{Lab, Nest, joined, lexer, primary};
 use evcxr::CompilationError;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::SystemTime;
@@ -38,8 +38,7 @@ pub fn is_evcxrs(error: &CompilationError) -> bool {
 
 /// The line that one of rustc's messages is about.
 fn primary_line(message: &Value) -> Option<&str> {
-    let mut spans = message["spans"].as_array()?.iter();
-    spans.find(|span| span["is_primary"] == true)?["text"][0]["text"].as_str()
+    primary(message)?["text"][0]["text"].as_str()
 }
 
 /// Asks rustc for the types of all variables in the file that evcxr analysed last.
@@ -60,11 +59,8 @@ pub fn types(lab: &Lab, nest: &Nest) -> Option<Types> {
             "-Zwrite-long-types-to-disk=no",
         ])
         .env("RUSTC_BOOTSTRAP", "1")
-        .arg(format!("-Ldependency={}", deps.display()))
-        .arg(format!(
-            "-Ldependency={}",
-            target.join("debug/deps").display()
-        ))
+        .arg(joined("-Ldependency=", &deps))
+        .arg(joined("-Ldependency=", &target.join("debug/deps")))
         .args(externs(nest, &deps))
         .arg("-o")
         .arg(nest.path().join("asked.rmeta"))
@@ -164,7 +160,7 @@ pub fn short(kind: &str) -> String {
 }
 
 /// `--extern` for each dependency of the session.
-fn externs(nest: &Nest, deps: &Path) -> Vec<String> {
+fn externs(nest: &Nest, deps: &Path) -> Vec<OsString> {
     let manifest = std::fs::read_to_string(nest.path().join("Cargo.toml")).unwrap_or_default();
     let manifest: toml::Table = manifest.parse().unwrap_or_default();
     let dependencies = manifest
@@ -179,7 +175,7 @@ fn externs(nest: &Nest, deps: &Path) -> Vec<String> {
     });
     let found = names.filter_map(|(name, package)| {
         let file = newest(deps, &format!("lib{package}-"))?;
-        Some(format!("--extern={name}={}", file.display()))
+        Some(joined(&format!("--extern={name}="), &file))
     });
     found.collect()
 }

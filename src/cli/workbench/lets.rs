@@ -2,17 +2,17 @@
 
 use super::infer::Types;
 use crate::cli::lab::lexer::{self, Kind, Token};
-use std::ops::Range;
 
 /// The code with the semicolon that its last statement lacks, where that is a `let`.
 pub fn closed(code: &str) -> String {
     let rust = without_commands(code);
-    let tokens = lexer::tokens(&rust);
-    let solid = |token: &&Token| !matches!(token.kind, Kind::Space | Kind::Comment);
-    let last = tokens.iter().rfind(solid);
+    let pieces = pieces(&rust);
     let mut out = code.to_string();
-    if let Some(last) = last.filter(|_| lets(&rust).1 == Ended::Open && !lexer::unfinished(&rust)) {
-        out.insert(last.range.end, ';');
+    if let Some(last) = lets(&pieces).last().and_then(|last| last.last())
+        && last.text != ";"
+        && !lexer::unfinished(&rust)
+    {
+        out.insert(last.end, ';');
     }
     out
 }
@@ -34,20 +34,24 @@ fn without_commands(code: &str) -> String {
 pub fn with_types(code: &str, types: &Types) -> Result<String, Nameless> {
     let mut out = code.to_string();
     let rust = without_commands(code);
+    let pieces = pieces(&rust);
     let mut seen: Vec<&str> = Vec::new();
-    for binding in lets(&rust).0.iter().rev() {
+    for statement in lets(&pieces).into_iter().rev() {
+        let Some(end) = statement.last().filter(|last| last.text == ";") else {
+            continue;
+        };
         let mut added = String::new();
-        for (name, mutable) in &binding.names {
-            if let Some(kind) = types.get(*name).filter(|_| !seen.contains(name)) {
+        for (name, mutable) in names(statement) {
+            if let Some(kind) = types.get(name).filter(|_| !seen.contains(&name)) {
                 if nameless(kind) {
                     return Err(Nameless);
                 }
-                let mutable = if *mutable { "mut " } else { "" };
+                let mutable = if mutable { "mut " } else { "" };
                 added += &format!(" let {mutable}{name}: {kind} = {name};");
             }
             seen.push(name);
         }
-        out.insert_str(binding.end, &added);
+        out.insert_str(end.end, &added);
     }
     Ok(out)
 }
@@ -60,94 +64,73 @@ fn nameless(kind: &str) -> bool {
     ["{", "impl ", "@"].iter().any(|part| kind.contains(part))
 }
 
-/// A `let` that gives values to variables.
-struct Binding<'a> {
-    /// What its pattern names, and whether with `mut`. Types and constructors may be among them.
-    names: Vec<(&'a str, bool)>,
-    /// Behind its semicolon.
+/// A token of Rust, neither blank nor comment.
+struct Piece<'a> {
+    kind: Kind,
+    text: &'a str,
+    /// How many brackets it stands in.
+    depth: usize,
+    /// The byte behind it.
     end: usize,
 }
 
-/// Whether the last `let` has its semicolon.
-#[derive(Debug, PartialEq, Eq)]
-enum Ended {
-    Closed,
-    Open,
-}
-
-/// Every `let` with a value that stands in no bracket, and whether the last one ends.
-fn lets(code: &str) -> (Vec<Binding<'_>>, Ended) {
-    let tokens = lexer::tokens(code);
-    let tokens: Vec<&Token> = tokens
-        .iter()
-        .filter(|token| !matches!(token.kind, Kind::Space | Kind::Comment))
-        .collect();
-    let text = |range: &Range<usize>| &code[range.clone()];
+fn pieces(code: &str) -> Vec<Piece<'_>> {
+    let mut depth = 0_usize;
     let mut all = Vec::new();
-    let mut depth = 0_usize;
-    let mut at = 0;
-    while at < tokens.len() {
-        match tokens[at].kind {
+    for Token { kind, range, .. } in lexer::tokens(code) {
+        match kind {
+            Kind::Space | Kind::Comment => continue,
             Kind::Open => depth += 1,
             Kind::Close => depth = depth.saturating_sub(1),
             _ => {}
         }
-        let begins = at == 0 || matches!(text(&tokens[at - 1].range), ";" | "}" | "]");
-        if depth == 0 && begins && text(&tokens[at].range) == "let" {
-            let Some(end) = end(&tokens[at..], code) else {
-                return (all, Ended::Open);
-            };
-            let statement = &tokens[at..=at + end];
-            all.extend(binding(statement, code));
-            at += end;
-        }
-        at += 1;
+        let (text, end) = (&code[range.clone()], range.end);
+        all.push(Piece {
+            kind,
+            text,
+            depth,
+            end,
+        });
     }
-    (all, Ended::Closed)
+    all
 }
 
-/// Which token is the semicolon of the statement that begins here.
-fn end(tokens: &[&Token], code: &str) -> Option<usize> {
-    let mut depth = 0_usize;
-    tokens.iter().position(|token| {
-        match token.kind {
-            Kind::Open => depth += 1,
-            Kind::Close => depth = depth.saturating_sub(1),
-            _ => {}
+/// Every `let` that stands in no bracket, to its semicolon, or to the end of the code.
+fn lets<'a, 'b>(pieces: &'b [Piece<'a>]) -> Vec<&'b [Piece<'a>]> {
+    let ends = |piece: &Piece| piece.depth == 0 && matches!(piece.text, ";" | "}" | "]");
+    let mut all = Vec::new();
+    let mut at = 0;
+    while let Some(piece) = pieces.get(at) {
+        let begins = at == 0 || ends(&pieces[at - 1]);
+        let mut length = 1;
+        if begins && piece.depth == 0 && piece.text == "let" {
+            let rest = &pieces[at..];
+            let end = rest.iter().position(|p| p.depth == 0 && p.text == ";");
+            length = end.map_or(rest.len(), |end| end + 1);
+            all.push(&rest[..length]);
         }
-        depth == 0 && &code[token.range.clone()] == ";"
-    })
+        at += length;
+    }
+    all
 }
 
-fn binding<'a>(statement: &[&Token], code: &'a str) -> Option<Binding<'a>> {
-    let text = |token: &Token| &code[token.range.clone()];
-    let equals = statement.iter().position(|token| text(token) == "=")?;
-    let pattern = &statement[1..colon(statement, code).map_or(equals, |colon| colon.min(equals))];
-    let words = pattern.iter().enumerate();
-    let names = words.filter(|(_, token)| token.kind == Kind::Word && text(token) != "mut");
-    let names = names.map(|(at, token)| (text(token), at > 0 && text(pattern[at - 1]) == "mut"));
-    Some(Binding {
-        names: names.collect(),
-        end: statement.last()?.range.end,
-    })
-}
-
-/// Which token is the colon between a pattern and its type: not one of `Point { x: a }`, nor one of `a::B`.
-fn colon(statement: &[&Token], code: &str) -> Option<usize> {
-    let is_colon = |at: usize| {
-        statement
-            .get(at)
-            .is_some_and(|token| &code[token.range.clone()] == ":")
+/// What a `let` that gives values names in its pattern, and whether with `mut`. Types and constructors may be
+/// among them.
+fn names<'a>(statement: &[Piece<'a>]) -> Vec<(&'a str, bool)> {
+    let Some(equals) = statement.iter().position(|piece| piece.text == "=") else {
+        return Vec::new();
     };
-    let mut depth = 0_usize;
-    (0..statement.len()).find(|&at| {
-        match statement[at].kind {
-            Kind::Open => depth += 1,
-            Kind::Close => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        depth == 0 && is_colon(at) && !is_colon(at + 1) && !is_colon(at - 1)
-    })
+    // The colon before the type: not one of `Point { x: a }`, nor one of `a::B`.
+    let is = |at: usize| statement.get(at).is_some_and(|piece| piece.text == ":");
+    let alone = |at: &usize| statement[*at].depth == 0 && is(*at) && !is(at - 1) && !is(at + 1);
+    let pattern = &statement[..(1..equals).find(alone).unwrap_or(equals)];
+    let named = pattern.windows(2).filter(|pair| {
+        let [_, name] = pair else { return false };
+        name.kind == Kind::Word && name.text != "mut"
+    });
+    named
+        .map(|pair| (pair[1].text, pair[0].text == "mut"))
+        .collect()
 }
 
 #[cfg(test)]
